@@ -1,0 +1,1 @@
+"""The AgentTeam resource: models, validation, revision identity, CRD generation."""
