@@ -1,0 +1,100 @@
+"""What every model of the API shares: naming, strictness, field types, and rules that span fields."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field
+
+_INITIALISMS = {"url": "URL", "cpu": "CPU"}
+
+
+def kubernetes_name(name: str) -> str:
+    """The Kubernetes spelling of a Python attribute: `base_url` -> `baseURL`, `max_turns` -> `maxTurns`."""
+    first, *rest = name.split("_")
+    return first + "".join(_INITIALISMS.get(word, word.capitalize()) for word in rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that spans fields, checked by the API server (`x-kubernetes-validations`).
+
+    `expression` is CEL over `self`, the object that declares the rule. `message` is shown as it is when the rule fails;
+    where the offending value is worth naming, `message_expression` (CEL giving a string) takes its place and `message`
+    is what remains if it can't be evaluated. `field_path` is relative to the object (".selector").
+    `agentteam_operator.api.validation` holds the same rules in Python; a test keeps the two together.
+    """
+
+    expression: str
+    message: str
+    message_expression: str = ""
+    field_path: str = ""
+
+
+class ApiModel(BaseModel):
+    """An object of the API: immutable, camelCase outside, snake_case inside, unknown fields refused."""
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(alias=kubernetes_name),
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @classmethod
+    def parse(cls, document: Any) -> Self:
+        """The model of a plain JSON-like document, as strict about types as the API server is.
+
+        Raises:
+            pydantic.ValidationError: with every problem, each located by the field names of the manifest.
+        """
+        return cls.model_validate_json(json.dumps(document, default=str), strict=True)
+
+    def to_document(self) -> dict[str, Any]:
+        """The plain JSON-like document with every default filled in and absent optional fields left out."""
+        document: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return document
+
+
+def list_map(*keys: str) -> dict[str, Any]:
+    """Schema hints of a list whose entries are told apart by `keys`: unique, and merged entry by entry by `apply`."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
+SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
+
+DNS_LABEL_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+DNS_SUBDOMAIN_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+QUALIFIED_NAME_PATTERN = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+
+DnsLabel = Annotated[str, Field(min_length=1, max_length=63, pattern=DNS_LABEL_PATTERN)]
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN_PATTERN)]
+OptionalObjectName = Annotated[
+    str, Field(max_length=253, pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$")
+]
+DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+QualifiedName = Annotated[str, Field(min_length=1, max_length=317, pattern=QUALIFIED_NAME_PATTERN)]
+LabelValue = Annotated[str, Field(max_length=63, pattern=LABEL_VALUE_PATTERN)]
+
+
+class KeyRef(ApiModel):
+    """One key of a Secret or ConfigMap in the team's own namespace."""
+
+    name: ObjectName
+    """Name of the object, in the team's namespace."""
+    key: DataKey
+    """Key within the object's data."""
+
+
+class LocalObjectRef(ApiModel):
+    """An object in the team's own namespace, by name."""
+
+    name: ObjectName
+    """Name of the object, in the team's namespace."""

@@ -1,0 +1,156 @@
+"""`AgentTeam.status`: the operator's memory of intent, and what people read first.
+
+Whatever must survive the operator's death is here or in the objects' own labels. Every list is bounded, so a
+status stays small (some KiB) for ever.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from agentteam_operator.api.analysis_status import AnalysisStatus
+from agentteam_operator.api.base import LenientModel, Time
+
+MAX_TRANSITIONS = 20
+MAX_GATES = 10
+
+
+class TeamPhase(StrEnum):
+    """The team in one word."""
+
+    PENDING = "Pending"
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    HEALTHY = "Healthy"
+    DEGRADED = "Degraded"
+    FAILED = "Failed"
+    SUSPENDED = "Suspended"
+
+
+class Phase(StrEnum):
+    """Where a rollout stands; the transitions between them are in `core/decide.py`."""
+
+    VALIDATING = "Validating"
+    PREPARING = "Preparing"
+    HEALTH_CHECKING = "HealthChecking"
+    SHIFTING = "Shifting"
+    WATCHING = "Watching"
+    AWAITING_PROMOTION = "AwaitingPromotion"
+    SWITCHING = "Switching"
+    SETTLING = "Settling"
+    COMPLETED = "Completed"
+    ROLLING_BACK = "RollingBack"
+    ROLLED_BACK = "RolledBack"
+    FAILED = "Failed"
+
+
+class Verdict(StrEnum):
+    """What one gate says of the candidate."""
+
+    PENDING = "Pending"
+    PASSED = "Passed"
+    FAILED = "Failed"
+    INCONCLUSIVE = "Inconclusive"
+    SKIPPED = "Skipped"
+
+
+class Outcome(StrEnum):
+    """How a revision's rollout ended."""
+
+    PENDING = "Pending"
+    SUCCESSFUL = "Successful"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+
+class GateStatus(LenientModel):
+    """One gate's verdict on the candidate, with what it was measured on."""
+
+    name: str = Field(max_length=64, description="The gate, such as validation, readiness, health or errorRate.")
+    verdict: Verdict = Field(description="Pending, Passed, Failed, Inconclusive or Skipped.")
+    value: str = Field(default="", max_length=64, description="The measured value, with its unit.")
+    threshold: str = Field(default="", max_length=128, description="What the value was held against.")
+    samples: int = Field(default=0, ge=0, description="How many answers of the candidate the verdict rests on.")
+    reason: str = Field(default="", max_length=64, description="A CamelCase word for programs.")
+    message: str = Field(default="", max_length=1024, description="The evidence in plain words.")
+    at: Time = Field(description="When the verdict was last given.")
+
+
+class Transition(LenientModel):
+    """One step of the rollout's timeline."""
+
+    phase: Phase = Field(description="The phase that was entered.")
+    at: Time = Field(description="When it was entered.")
+    reason: str = Field(default="", max_length=64, description="A CamelCase word for programs.")
+    message: str = Field(default="", max_length=1024, description="Why, in plain words.")
+
+
+class RolloutStatus(LenientModel):
+    """The rollout under way, or the last one."""
+
+    phase: Phase = Field(description="The rollout's phase.")
+    revision: str = Field(max_length=10, description="The candidate's revision hash (green).")
+    base_revision: str = Field(default="", max_length=10, description="The revision it replaces (blue); none at creation.")
+    gates_skipped: bool = Field(default=False, description="True on the way back to a revision that passed before.")
+    started_at: Time = Field(description="When the rollout began.")
+    phase_started_at: Time = Field(description="When its phase began.")
+    deadline: Time | None = Field(default=None, description="When the phase is given up; persisted, never extended.")
+    step: int = Field(default=0, ge=0, description="The traffic step, counted from 0.")
+    step_started_at: Time | None = Field(default=None, description="When the step's weight was reached.")
+    weight: int = Field(default=0, ge=0, le=100, description="Percent of ready serving pods that are the candidate's.")
+    reason: str = Field(default="", max_length=64, description="Why it is in this phase: a CamelCase word.")
+    message: str = Field(default="", max_length=1024, description="Why it is in this phase, in plain words.")
+    gates: list[GateStatus] = Field(
+        default_factory=list, max_length=MAX_GATES, description="Each gate's latest verdict on the candidate."
+    )
+    transitions: list[Transition] = Field(
+        default_factory=list, max_length=MAX_TRANSITIONS, description="The timeline, oldest first."
+    )
+    analysis: AnalysisStatus | None = Field(default=None, description="The running judgement's state.")
+
+
+class RevisionStatus(LenientModel):
+    """One revision of the history."""
+
+    hash: str = Field(max_length=10, description="Hash of all that decides behaviour.")
+    version: str = Field(default="", max_length=64, description="The spec.version it was made from.")
+    created_at: Time = Field(description="When its rollout began.")
+    outcome: Outcome = Field(default=Outcome.PENDING, description="Pending, Successful, Failed or Cancelled.")
+    reason: str = Field(default="", max_length=64, description="Why it ended so: a CamelCase word.")
+    message: str = Field(default="", max_length=1024, description="Why it ended so, in plain words.")
+    image: str = Field(default="", max_length=512, description="The image that its pods run.")
+
+
+class Condition(LenientModel):
+    """A Kubernetes condition."""
+
+    type: str = Field(max_length=64, description="The condition.")
+    status: str = Field(max_length=16, description="True, False or Unknown.")
+    reason: str = Field(default="", max_length=64, description="A CamelCase word for programs.")
+    message: str = Field(default="", max_length=1024, description="In plain words.")
+    observed_generation: int = Field(default=0, description="The generation that it speaks of.")
+    last_transition_time: Time = Field(description="When the status last changed.")
+
+
+class AgentTeamStatus(LenientModel):
+    """What the operator knows of a team, and means to do."""
+
+    observed_generation: int = Field(default=-1, description="The generation that this status speaks of.")
+    phase: TeamPhase = Field(default=TeamPhase.PENDING, description="The team in one word.")
+    reason: str = Field(default="", max_length=64, description="Why, in one CamelCase word.")
+    message: str = Field(default="", max_length=1024, description="Why, in one line of plain words.")
+    url: str = Field(default="", max_length=512, description="Where the team answers.")
+    active_revision: str = Field(default="", max_length=10, description="The revision that traffic is meant for.")
+    stable_revision: str = Field(default="", max_length=10, description="The last revision that settled.")
+    candidate_revision: str = Field(default="", max_length=10, description="The revision on trial.")
+    replicas: int = Field(default=0, ge=0, description="Pods of the active revision.")
+    ready_replicas: int = Field(default=0, ge=0, description="Ready pods of the active revision.")
+    ready: str = Field(default="", max_length=16, description="Ready and wanted pods of the active revision: 3/3.")
+    selector: str = Field(default="", max_length=512, description="Label selector of the pods, for the scale subresource.")
+    rollout: RolloutStatus | None = Field(default=None, description="The rollout under way, or the last one.")
+    revisions: list[RevisionStatus] = Field(
+        default_factory=list, max_length=32, description="The revision history, newest first."
+    )
+    conditions: list[Condition] = Field(default_factory=list, max_length=16, description="Standard conditions.")

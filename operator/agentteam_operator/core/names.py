@@ -1,0 +1,84 @@
+"""Every name, label and annotation that the operator writes or reads. Nothing else spells one out."""
+
+from __future__ import annotations
+
+GROUP = "agentteam.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "AgentTeam"
+PLURAL = "agentteams"
+
+FIELD_MANAGER = "agentteam-operator"
+MANAGED_BY = "agentteam-operator"
+
+LABEL_NAME = "app.kubernetes.io/name"
+LABEL_INSTANCE = "app.kubernetes.io/instance"
+LABEL_VERSION = "app.kubernetes.io/version"
+LABEL_COMPONENT = "app.kubernetes.io/component"
+LABEL_PART_OF = "app.kubernetes.io/part-of"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+LABEL_TEAM = f"{GROUP}/team"
+LABEL_REVISION = f"{GROUP}/revision"
+LABEL_ROLE = f"{GROUP}/role"
+
+ROLE_SERVER = "server"
+ROLE_PROBE = "probe"
+COMPONENT_SERVER = "agent-server"
+COMPONENT_PROBE = "probe"
+
+ANNOTATION_PROMOTE = f"{GROUP}/promote"
+ANNOTATION_ABORT = f"{GROUP}/abort"
+ANNOTATION_MANIFEST_HASH = f"{GROUP}/manifest-hash"
+ANNOTATION_SCHEMA_HASH = f"{GROUP}/schema-hash"
+
+CONTAINER = "agent"
+HTTP_PORT = 8000
+HTTP_PORT_NAME = "http"
+METRICS_PORT = 9090
+METRICS_PORT_NAME = "metrics"
+CONFIG_KEY = "app.yaml"
+CONFIG_MOUNT_PATH = "/etc/agentteam"
+SECRETS_MOUNT_PATH = "/var/run/secrets/agentteam"
+
+
+def revision_object(team: str, revision: str) -> str:
+    """Name of a revision's Deployment, ConfigMap, HorizontalPodAutoscaler and PodDisruptionBudget."""
+    return f"{team}-{revision}"
+
+
+def active_service(team: str) -> str:
+    """Name of the Service that people talk to."""
+    return team
+
+
+def preview_service(team: str) -> str:
+    """Name of the Service that selects the candidate alone."""
+    return f"{team}-preview"
+
+
+def health_job(team: str, revision: str, attempt: int = 1) -> str:
+    """Name of the Job that probes the candidate's pods."""
+    return f"{team}-{revision}-health-{attempt}"
+
+
+def server_selector(team: str, revision: str | None = None) -> dict[str, str]:
+    """Labels that pick the team's server pods: of one revision, or of all (while both colours serve)."""
+    selector = {LABEL_TEAM: team, LABEL_ROLE: ROLE_SERVER}
+    return selector if revision is None else {**selector, LABEL_REVISION: revision}
+
+
+def labels(team: str, *, revision: str = "", version: str = "", role: str = ROLE_SERVER) -> dict[str, str]:
+    """Labels of a child object; of a revision's when `revision` is given."""
+    result = {
+        LABEL_NAME: "agentteam",
+        LABEL_INSTANCE: team,
+        LABEL_COMPONENT: COMPONENT_SERVER if role == ROLE_SERVER else COMPONENT_PROBE,
+        LABEL_PART_OF: team,
+        LABEL_MANAGED_BY: MANAGED_BY,
+        LABEL_TEAM: team,
+    }
+    if version:
+        result[LABEL_VERSION] = version
+    if revision:
+        result |= {LABEL_REVISION: revision, LABEL_ROLE: role}
+    return result

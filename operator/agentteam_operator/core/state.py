@@ -1,0 +1,216 @@
+"""What a tick knows (`Observed`) and what it answers (`Decision`): the vocabulary of the pure core.
+
+All times are aware datetimes in UTC; all durations are seconds. Everything is immutable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from agentteam_operator.api.spec import AgentTeamSpec
+from agentteam_operator.api.status import AgentTeamStatus
+from agentteam_operator.api.validation import FieldProblem
+
+Manifest = Mapping[str, Any]
+"""A Kubernetes object as plain JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRef:
+    """The AgentTeam object itself."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the operator's owner decided, as far as decisions and manifests depend on it."""
+
+    default_image: str
+    builder_version: str
+    cluster_domain: str = "cluster.local"
+    metrics_configured: bool = False
+    pod_monitors_available: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PodObserved:
+    """One server pod of a revision."""
+
+    name: str
+    ip: str
+    ready: bool
+    terminating: bool
+    created_at: datetime
+    restarts: int = 0
+    waiting_reason: str = ""
+    """The container's waiting reason, such as ImagePullBackOff or CrashLoopBackOff."""
+    message: str = ""
+    """The kubelet's or the scheduler's words on why it isn't ready; the last termination message of a crashed one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionObserved:
+    """The objects of one revision as they are in the cluster."""
+
+    hash: str
+    created_at: datetime
+    deployment_uid: str
+    replicas: int
+    """`spec.replicas` of the Deployment: what is wanted now."""
+    image: str
+    version: str
+    pods: tuple[PodObserved, ...] = ()
+    resource_version: str = ""
+    has_config: bool = True
+
+    @property
+    def ready_pods(self) -> tuple[PodObserved, ...]:
+        """Pods that are ready and stay: what may be counted on."""
+        return tuple(pod for pod in self.pods if pod.ready and not pod.terminating)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceObserved:
+    """A Service and the ready endpoints that its EndpointSlices really hold."""
+
+    selector: Mapping[str, str]
+    resource_version: str
+    endpoints: frozenset[str] = frozenset()
+    """Names of the pods behind it that are ready and not terminating."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeObserved:
+    """The candidate's probe Job."""
+
+    finished: bool
+    succeeded: bool
+    message: str = ""
+    """In plain words what failed, from the Job's termination message, or from its conditions when it left none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodCounters:
+    """Raw counters of one pod as scraped: cumulative, never differenced."""
+
+    started: float
+    succeeded: float
+    failed: float
+    """Runs that ended in an error or a timeout."""
+    duration_buckets: tuple[float, ...]
+    """Cumulative counts of finished runs by upper bound, in the order of `analysis.DURATION_BOUNDS_SECONDS`; the last is +Inf."""
+    memory_bytes: float | None = None
+    memory_limit_bytes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One look at Prometheus for one team."""
+
+    at: datetime
+    """When it was read."""
+    pods: Mapping[str, PodCounters]
+    error: str = ""
+    """Why nothing could be read: unreachable, refused, malformed. Not the same as no data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The whole state of one team at one moment."""
+
+    team: TeamRef
+    status: AgentTeamStatus
+    spec: AgentTeamSpec | None
+    """None when the stored object can't be read; then `problems` says why."""
+    problems: tuple[FieldProblem, ...] = ()
+    target: str = ""
+    """Hash of the revision that the spec asks for."""
+    revisions: Mapping[str, RevisionObserved] = field(default_factory=dict)
+    active_service: ServiceObserved | None = None
+    preview_service: ServiceObserved | None = None
+    children: Mapping[tuple[str, str], Manifest] = field(default_factory=dict)
+    """Live objects that this team controls, by (kind, name); trimmed to what is compared."""
+    foreign: frozenset[tuple[str, str]] = frozenset()
+    """(kind, name) of objects that bear a name of ours but aren't controlled by this team's UID."""
+    probe: ProbeObserved | None = None
+    stray_pods: frozenset[str] = frozenset()
+    """Names of this team's server pods that belong to no Deployment listed in `revisions`."""
+    snapshot: Snapshot | None = None
+    live: bool = False
+    """True when read from the API server for this tick, rather than from the watch cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyObject:
+    """Server-side apply of a child that may change in place."""
+
+    manifest: Manifest
+    resource_version: str = ""
+    """Precondition; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateObject:
+    """Create once, never touched again (Deployment, ConfigMap, Job); "already exists" is success if it is ours."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleDeployment:
+    """Set `spec.replicas` through the scale subresource."""
+
+    name: str
+    replicas: int
+    resource_version: str
+    """Precondition: the Deployment's, as seen by the decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteObject:
+    """Delete one child by identity."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+    """Precondition: never a namesake made in the meantime."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmitEvent:
+    """A core/v1 Event about the team, told once: its name is derived from what it tells."""
+
+    key: str
+    """Unique for what it tells (uid, revision, phase, time): the Event's name comes from it."""
+    type: str
+    """Normal or Warning."""
+    reason: str
+    message: str
+    at: datetime
+
+
+Action = ApplyObject | CreateObject | ScaleDeployment | DeleteObject | EmitEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one tick wants: status first, for intent is persisted before its effect; then the actions in order."""
+
+    status: AgentTeamStatus
+    actions: tuple[Action, ...] = ()
+    needs_live_read: bool = False
+    """True when an action can't be taken back: decide again on a live read before acting."""
+    requeue_after_seconds: float | None = None
+    """When to look again without being woken; None when only an event can change anything."""
+    sampling: bool = False
+    """True while the team's metrics are wanted at each interval."""
