@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field
+from pydantic import AliasGenerator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 _INITIALISMS = {"url": "URL", "cpu": "CPU"}
 
@@ -33,21 +34,31 @@ class Rule:
     field_path: str = ""
 
 
-class ApiModel(BaseModel):
-    """An object of the API: immutable, camelCase outside, snake_case inside, unknown fields refused."""
+class _CamelCaseModel(BaseModel):
+    """camelCase outside, snake_case inside, immutable, described by the docstring below each field."""
 
     model_config = ConfigDict(
         alias_generator=AliasGenerator(alias=kubernetes_name),
         populate_by_name=True,
-        extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
     )
 
     rules: ClassVar[tuple[Rule, ...]] = ()
 
+    def to_document(self) -> dict[str, Any]:
+        """The plain JSON-like document with every default filled in and absent optional fields left out."""
+        document: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return document
+
+
+class ApiModel(_CamelCaseModel):
+    """What people write: an unknown field or a value of the wrong type is a mistake that they are told about."""
+
+    model_config = ConfigDict(extra="forbid")
+
     @classmethod
-    def parse(cls, document: Any) -> Self:
+    def parse(cls, document: object) -> Self:
         """The model of a plain JSON-like document, as strict about types as the API server is.
 
         Raises:
@@ -55,10 +66,29 @@ class ApiModel(BaseModel):
         """
         return cls.model_validate_json(json.dumps(document, default=str), strict=True)
 
-    def to_document(self) -> dict[str, Any]:
-        """The plain JSON-like document with every default filled in and absent optional fields left out."""
-        document: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return document
+
+class LenientModel(_CamelCaseModel):
+    """What the operator wrote itself, maybe by another version: fields that it doesn't know are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    @classmethod
+    def parse(cls, document: object) -> Self:
+        """The model of a plain JSON-like document.
+
+        Raises:
+            pydantic.ValidationError: if a known field holds what it can't.
+        """
+        return cls.model_validate(document)
+
+
+def _rfc3339(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the microsecond where there is one: what is read back equals what was written."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+Time = Annotated[AwareDatetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+"""A moment, aware of its zone; written as RFC 3339 in UTC."""
 
 
 def list_map(*keys: str) -> dict[str, Any]:
