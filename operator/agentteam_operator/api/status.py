@@ -92,11 +92,14 @@ class RolloutStatus(LenientModel):
 
     phase: Phase = Field(description="The rollout's phase.")
     revision: str = Field(max_length=10, description="The candidate's revision hash (green).")
-    base_revision: str = Field(default="", max_length=10, description="The revision it replaces (blue); none at creation.")
+    base_revision: str = Field(
+        default="", max_length=10, description="The revision it replaces (blue); none at creation."
+    )
     gates_skipped: bool = Field(default=False, description="True on the way back to a revision that passed before.")
     started_at: Time = Field(description="When the rollout began.")
     phase_started_at: Time = Field(description="When its phase began.")
     deadline: Time | None = Field(default=None, description="When the phase is given up; persisted, never extended.")
+    attempt: int = Field(default=1, ge=1, description="Which health check this is, counted from 1.")
     step: int = Field(default=0, ge=0, description="The traffic step, counted from 0.")
     step_started_at: Time | None = Field(default=None, description="When the step's weight was reached.")
     weight: int = Field(default=0, ge=0, le=100, description="Percent of ready serving pods that are the candidate's.")
@@ -148,7 +151,9 @@ class AgentTeamStatus(LenientModel):
     replicas: int = Field(default=0, ge=0, description="Pods of the active revision.")
     ready_replicas: int = Field(default=0, ge=0, description="Ready pods of the active revision.")
     ready: str = Field(default="", max_length=16, description="Ready and wanted pods of the active revision: 3/3.")
-    selector: str = Field(default="", max_length=512, description="Label selector of the pods, for the scale subresource.")
+    selector: str = Field(
+        default="", max_length=512, description="Label selector of the pods, for the scale subresource."
+    )
     rollout: RolloutStatus | None = Field(default=None, description="The rollout under way, or the last one.")
     revisions: list[RevisionStatus] = Field(
         default_factory=list, max_length=32, description="The revision history, newest first."

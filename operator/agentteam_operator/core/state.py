@@ -59,18 +59,24 @@ class PodObserved:
 
 @dataclass(frozen=True, slots=True)
 class RevisionObserved:
-    """The objects of one revision as they are in the cluster."""
+    """The objects of one revision as they are in the cluster: its Deployment, its ConfigMap, or both."""
 
     hash: str
     created_at: datetime
     deployment_uid: str
+    """Empty when only the ConfigMap is there."""
     replicas: int
     """`spec.replicas` of the Deployment: what is wanted now."""
     image: str
     version: str
     pods: tuple[PodObserved, ...] = ()
+    """The revision's server pods, whatever their state."""
     resource_version: str = ""
-    has_config: bool = True
+    """The Deployment's."""
+    config_uid: str = ""
+    """UID of the ConfigMap; empty when it is gone."""
+    document: Mapping[str, Any] | None = None
+    """The ConfigMap's app.yaml, parsed; only filled on a live read (it is large, and seldom wanted)."""
 
     @property
     def ready_pods(self) -> tuple[PodObserved, ...]:
@@ -143,7 +149,7 @@ class Observed:
     """(kind, name) of objects that bear a name of ours but aren't controlled by this team's UID."""
     probe: ProbeObserved | None = None
     stray_pods: frozenset[str] = frozenset()
-    """Names of this team's server pods that belong to no Deployment listed in `revisions`."""
+    """Names of pods that `server_selector(team)` matches but that are in no `revisions[...].pods`."""
     snapshot: Snapshot | None = None
     live: bool = False
     """True when read from the API server for this tick, rather than from the watch cache."""
@@ -191,7 +197,8 @@ class EmitEvent:
     """A core/v1 Event about the team, told once: its name is derived from what it tells."""
 
     key: str
-    """Unique for what it tells (uid, revision, phase, time): the Event's name comes from it."""
+    """Unique for what it tells: the Event's name comes from it, so that telling twice is refused by the API server.
+    A decision repeats its recent events; the writer remembers the keys it has told and skips them."""
     type: str
     """Normal or Warning."""
     reason: str
