@@ -1,0 +1,21 @@
+"""One at a time: a lock that the kernel lets go of when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def exclusive(path: Path, holder: str) -> Iterator[None]:
+    """Hold the lock file; when somebody else does, say so and wait. ``holder`` names what that would be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"cluster: waiting for {holder} to end ({path})", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
