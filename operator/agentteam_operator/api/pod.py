@@ -10,22 +10,19 @@ from pydantic import Field, WithJsonSchema
 from agentteam_operator.api.base import (
     ATOMIC,
     ApiModel,
-    DnsLabel,
     KeyRef,
     LabelValue,
     LocalObjectRef,
-    ObjectName,
     OptionalObjectName,
     QualifiedName,
     Rule,
     list_map,
 )
-from agentteam_operator.api.workload import Annotations, Quantity
+from agentteam_operator.api.volumes import Volume, VolumeMount
+from agentteam_operator.api.workload import Annotations
 
 RESERVED_KEY_PREFIXES = ("agentteam.dev/", "app.kubernetes.io/")
 RESERVED_ENV_NAMES = ("AUTOGEN_REVISION",)
-RESERVED_VOLUME_PREFIX = "agentteam-"
-RESERVED_MOUNT_PATHS = ("/etc/agentteam", "/var/run/secrets/agentteam")
 
 _RESERVED_KEYS_CEL = "k.startsWith('agentteam.dev/') || k.startsWith('app.kubernetes.io/')"
 
@@ -118,103 +115,6 @@ class TopologySpreadConstraint(ApiModel):
     """Label of nodes that makes the domains, such as topology.kubernetes.io/zone."""
     when_unsatisfiable: UnsatisfiableSpread = UnsatisfiableSpread.SCHEDULE_ANYWAY
     """What becomes of a pod that would break it: DoNotSchedule or ScheduleAnyway."""
-
-
-class ConfigMapVolume(ApiModel):
-    """A ConfigMap as files."""
-
-    name: ObjectName
-    """Name of the ConfigMap, in the team's namespace."""
-    optional: bool = False
-    """Whether pods start without it when it doesn't exist."""
-
-
-class SecretVolume(ApiModel):
-    """A Secret as files."""
-
-    secret_name: ObjectName
-    """Name of the Secret, in the team's namespace."""
-    optional: bool = False
-    """Whether pods start without it when it doesn't exist."""
-
-
-class EmptyDirMedium(StrEnum):
-    """What a scratch directory is made of."""
-
-    DISK = ""
-    MEMORY = "Memory"
-
-
-class EmptyDirVolume(ApiModel):
-    """A scratch directory that lives as long as the pod."""
-
-    medium: EmptyDirMedium = EmptyDirMedium.DISK
-    """Memory, or empty for the node's disk."""
-    size_limit: Quantity | None = None
-    """Most that it may hold, such as 1Gi."""
-
-
-class PersistentVolumeClaimVolume(ApiModel):
-    """An existing claim; all pods of both revisions share it during a rollout."""
-
-    claim_name: ObjectName
-    """Name of the PersistentVolumeClaim, in the team's namespace."""
-    read_only: bool = False
-    """Whether it is mounted read-only."""
-
-
-class Volume(ApiModel):
-    """A volume that volumeMounts can refer to."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "[has(self.configMap), has(self.secret), has(self.emptyDir), has(self.persistentVolumeClaim)]"
-            ".filter(set, set).size() == 1",
-            "a volume has exactly one of configMap, secret, emptyDir and persistentVolumeClaim: keep one of them",
-            message_expression="'volume ' + self.name + ' has exactly one of configMap, secret, emptyDir and"
-            " persistentVolumeClaim: keep one of them'",
-        ),
-        Rule(
-            "!self.name.startsWith('agentteam-')",
-            "names of volumes that start with agentteam- belong to the operator: choose another name",
-            field_path=".name",
-        ),
-    )
-
-    name: DnsLabel
-    """Name of the volume, unique in the pod."""
-    config_map: ConfigMapVolume | None = None
-    """A ConfigMap as files."""
-    secret: SecretVolume | None = None
-    """A Secret as files."""
-    empty_dir: EmptyDirVolume | None = None
-    """A scratch directory that lives as long as the pod."""
-    persistent_volume_claim: PersistentVolumeClaimVolume | None = None
-    """An existing claim; all pods of both revisions share it during a rollout."""
-
-
-class VolumeMount(ApiModel):
-    """Where a volume is seen in the agent's container."""
-
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "!['/etc/agentteam', '/var/run/secrets/agentteam'].exists(p, self.mountPath == p"
-            " || self.mountPath.startsWith(p + '/') || p.startsWith(self.mountPath + '/') || self.mountPath == '/')",
-            "/etc/agentteam and /var/run/secrets/agentteam belong to the operator: mount elsewhere",
-            message_expression="self.mountPath + ' covers or lies in /etc/agentteam or /var/run/secrets/agentteam,"
-            " which belong to the operator: mount elsewhere'",
-            field_path=".mountPath",
-        ),
-    )
-
-    name: DnsLabel
-    """Name of an entry of pod.volumes."""
-    mount_path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^/([^/:\s]+(/[^/:\s]+)*)?$")]
-    """Absolute path in the container, without a slash at its end."""
-    sub_path: Annotated[str, Field(max_length=1024, pattern=r"^([^/:\s][^:\s]*)?$")] = ""
-    """Path within the volume; empty means its root."""
-    read_only: bool = False
-    """Whether it is mounted read-only."""
 
 
 class StartupProbe(ApiModel):

@@ -168,6 +168,20 @@ class AnalysisMetric(ApiModel):
     failure_limit: Annotated[int, Field(ge=0, le=100)] | None = None
     """How many looks in a row may fail before the metric fails (default 1); for metrics judged Threshold."""
 
+    def resolved(self) -> AnalysisMetric:
+        """The same metric with each default of its kind filled in, so that what applies to it is never None."""
+        defaults = _DEFAULTS_BY_METRIC[self.name]
+        missing = {field: value for field, value in defaults.items() if getattr(self, field) is None}
+        return self.model_copy(update=missing)
+
+
+_DEFAULTS_BY_METRIC: dict[MetricName, dict[str, object]] = {
+    MetricName.ERROR_RATE: {"judge": Judge.SEQUENTIAL, "max": 0.05, "min_effect": 0.005},
+    MetricName.SLOWNESS: {"judge": Judge.SEQUENTIAL, "min_effect": 0.05},
+    MetricName.P95_LATENCY_SECONDS: {"judge": Judge.THRESHOLD, "failure_limit": 1},
+    MetricName.MEMORY_UTILIZATION: {"judge": Judge.THRESHOLD, "max": 0.8, "failure_limit": 1},
+    MetricName.AGENTS_OFFLINE: {"judge": Judge.THRESHOLD, "max": 0.0, "failure_limit": 1},
+}
 
 DEFAULT_METRICS = (
     AnalysisMetric(name=MetricName.ERROR_RATE, max=0.05, min_effect=0.005),

@@ -29,8 +29,8 @@ GRACE_AFTER_RUN_SECONDS = 30
 """How much longer than its longest run a pod may take to go, unless the pod's settings say otherwise."""
 
 
-class AgentTeamSpec(ApiModel):
-    """What a user asks for: a team of agents, how it runs, and how a change to it goes out."""
+class RevisionSpec(ApiModel):
+    """What decides how a team behaves: a change of any of it makes a new revision, which goes out as a rollout."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -47,11 +47,6 @@ class AgentTeamSpec(ApiModel):
             " + ' is not in spec.models: correct the name or add the model'",
             field_path=".team.selector",
         ),
-        Rule(
-            "!has(self.replicas) || !has(self.autoscaling)",
-            "replicas and autoscaling exclude each other: remove replicas to let load decide, or remove autoscaling",
-            field_path=".replicas",
-        ),
     )
 
     version: Annotated[str, Field(max_length=63, pattern=VERSION_PATTERN)] = ""
@@ -67,14 +62,36 @@ class AgentTeamSpec(ApiModel):
     """How many runs one pod takes, and how long one may last."""
     telemetry: TelemetrySettings = TelemetrySettings()
     """What the agent server tells about itself."""
-    replicas: Annotated[int, Field(ge=1, le=500)] | None = None
-    """Number of pods; not together with autoscaling. Without both, 3."""
-    autoscaling: Autoscaling | None = None
-    """Lets load decide on the number of pods; not together with replicas."""
     resources: Resources = Resources()
     """Processor time and memory of each pod."""
     pod: PodSettings = PodSettings()
     """What of the pods can be set, in Kubernetes' own terms."""
+
+    def grace_period_seconds(self) -> int:
+        """How long a pod that is told to go may take to finish its runs, in seconds."""
+        chosen = self.pod.termination_grace_period_seconds
+        return self.runs.timeout_seconds + GRACE_AFTER_RUN_SECONDS if chosen is None else chosen
+
+
+class AgentTeamSpec(RevisionSpec):
+    """What a user asks for: a team of agents, how it runs, and how a change to it goes out.
+
+    The fields that are added here change in place, without a rollout.
+    """
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *RevisionSpec.rules,
+        Rule(
+            "!has(self.replicas) || !has(self.autoscaling)",
+            "replicas and autoscaling exclude each other: remove replicas to let load decide, or remove autoscaling",
+            field_path=".replicas",
+        ),
+    )
+
+    replicas: Annotated[int, Field(ge=1, le=500)] | None = None
+    """Number of pods; not together with autoscaling. Without both, 3."""
+    autoscaling: Autoscaling | None = None
+    """Lets load decide on the number of pods; not together with replicas."""
     service: ServiceSettings = ServiceSettings()
     """The Service that the team is reached by; it has the team's name."""
     ingress: IngressSettings | None = None
@@ -91,8 +108,3 @@ class AgentTeamSpec(ApiModel):
         if self.autoscaling is not None:
             return self.autoscaling.min_replicas
         return DEFAULT_REPLICAS if self.replicas is None else self.replicas
-
-    def grace_period_seconds(self) -> int:
-        """How long a pod that is told to go may take to finish its runs, in seconds."""
-        chosen = self.pod.termination_grace_period_seconds
-        return self.runs.timeout_seconds + GRACE_AFTER_RUN_SECONDS if chosen is None else chosen

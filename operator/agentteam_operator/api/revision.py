@@ -1,0 +1,143 @@
+"""Revision identity: what makes a revision, its hash, and the document that its pods read.
+
+The hash covers what the user wrote that differs from a default. A new field with a default, a default that the API
+server fills in, or a new operator that builds pods another way leaves it as it is; so does everything that changes in
+place. A default therefore never changes within an API version: its meaning is part of every hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field
+
+from agentteam_operator.api.base import ApiModel
+from agentteam_operator.api.resource import API_VERSION
+from agentteam_operator.api.spec import RevisionSpec
+
+HASH_LENGTH = 10
+
+SCHEDULING_POD_FIELDS = frozenset(
+    {
+        "labels",
+        "annotations",
+        "node_selector",
+        "tolerations",
+        "affinity",
+        "topology_spread_constraints",
+        "priority_class_name",
+    }
+)
+"""Fields of `spec.pod` that decide where pods run and how they are found, not what they answer."""
+
+
+class Difference(StrEnum):
+    """What a change can affect, and so which gates it has to pass."""
+
+    SCHEDULING = "Scheduling"
+    BEHAVIOUR = "Behaviour"
+
+
+class RevisionMetadata(ApiModel):
+    """Whose revision it is, and who wrote it down."""
+
+    name: str
+    """Name of the team."""
+    namespace: str
+    """Namespace of the team."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{10}$")]
+    """The revision's hash."""
+    builder_version: str
+    """Version of the operator that wrote the document."""
+
+
+class RevisionDocument(ApiModel):
+    """One revision with every default filled in: what the agent server reads, kept for as long as the revision."""
+
+    api_version: Literal["agentteam.dev/v1alpha1"] = API_VERSION
+    """Version of the API that it was written by."""
+    kind: Literal["AgentTeamRevision"] = "AgentTeamRevision"
+    """Kind of the document; it is the text of a ConfigMap's key, not an object of the API server."""
+    metadata: RevisionMetadata
+    """Whose revision it is."""
+    image: str
+    """Image of the agent server as it was resolved."""
+    spec: RevisionSpec
+    """What decides how the team behaves, defaults filled in."""
+
+    @classmethod
+    def parse(cls, document: object) -> Self:
+        """The document of its YAML text, or of a plain JSON-like value.
+
+        Raises:
+            yaml.YAMLError: if the text is no YAML.
+            pydantic.ValidationError: with every problem, each located by field names.
+        """
+        return super().parse(yaml.safe_load(document) if isinstance(document, str) else document)
+
+    def to_text(self) -> str:
+        """The document as YAML, in the order of the models: the same text for the same revision, always."""
+        return yaml.safe_dump(self.to_document(), sort_keys=False, allow_unicode=True, width=120)
+
+
+def revision_fields(spec: RevisionSpec) -> dict[str, Any]:
+    """The part of a spec that makes a revision, defaults filled in, as a plain JSON-like document."""
+    return _revision_part(spec).to_document()
+
+
+def revision_hash(spec: RevisionSpec) -> str:
+    """The revision's identity: 10 hexadecimal digits of SHA-256 over canonical JSON of what differs from a default."""
+    written = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, include=set(RevisionSpec.model_fields))
+    canonical = json.dumps(written, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def revision_document(
+    spec: RevisionSpec, *, name: str, namespace: str, default_image: str, builder_version: str
+) -> RevisionDocument:
+    """The document of a revision. An empty `spec.image` is resolved to `default_image`, now and for good."""
+    return RevisionDocument(
+        metadata=RevisionMetadata(
+            name=name, namespace=namespace, revision=revision_hash(spec), builder_version=builder_version
+        ),
+        image=spec.image or default_image,
+        spec=_revision_part(spec),
+    )
+
+
+def resolved_document(
+    spec: RevisionSpec, *, name: str, namespace: str, default_image: str, builder_version: str
+) -> dict[str, Any]:
+    """`revision_document` as a plain JSON-like document."""
+    return revision_document(
+        spec, name=name, namespace=namespace, default_image=default_image, builder_version=builder_version
+    ).to_document()
+
+
+def kind_of_difference(old: RevisionSpec, new: RevisionSpec) -> Difference:
+    """Whether a change from `old` to `new` can affect answers (Behaviour) or only where pods run (Scheduling)."""
+    return Difference.SCHEDULING if _behaviour(old) == _behaviour(new) else Difference.BEHAVIOUR
+
+
+def _revision_part(spec: RevisionSpec) -> RevisionSpec:
+    return RevisionSpec.model_construct(**{field: getattr(spec, field) for field in RevisionSpec.model_fields})
+
+
+def _behaviour(spec: RevisionSpec) -> RevisionSpec:
+    neutral = RevisionSpec.model_fields
+    return _revision_part(spec).model_copy(
+        update={
+            "resources": neutral["resources"].get_default(call_default_factory=False),
+            "telemetry": neutral["telemetry"].get_default(call_default_factory=False),
+            "pod": spec.pod.model_copy(
+                update={
+                    field: type(spec.pod).model_fields[field].get_default(call_default_factory=True, validated_data={})
+                    for field in SCHEDULING_POD_FIELDS
+                }
+            ),
+        }
+    )
