@@ -1,0 +1,133 @@
+"""From `spec.team` to AutoGen's team: one function for each kind of part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+
+from autogen_agentchat.base import TerminationCondition
+from autogen_agentchat.conditions import (
+    MaxMessageTermination,
+    TextMentionTermination,
+    TimeoutTermination,
+    TokenUsageTermination,
+)
+from autogen_agentchat.teams import BaseGroupChat, RoundRobinGroupChat, SelectorGroupChat
+from autogen_core.model_context import UnboundedChatCompletionContext
+from autogen_core.models import AssistantMessage, ChatCompletionClient, LLMMessage, SystemMessage, UserMessage
+
+from agent_server.conversation import Conversation, Speaker
+from agent_server.team.metered import MeteredAgent
+from agent_server.telemetry.metrics import ServerMetrics
+from agentteam_operator.api.team import (
+    AgentSpec,
+    SelectorSettings,
+    TeamSpec,
+    TeamType,
+    Termination,
+)
+from agentteam_operator.api.team import TerminationCondition as TerminationSpec
+
+
+def autogen_name(name: str) -> str:
+    """The agent's name as AutoGen takes it, a Python identifier: `tier-2` -> `tier_2`."""
+    return name.replace("-", "_")
+
+
+def build_team(
+    spec: TeamSpec,
+    clients: Mapping[str, ChatCompletionClient],
+    conversation: Conversation,
+    metrics: ServerMetrics,
+    *,
+    streaming: bool,
+) -> BaseGroupChat:
+    """A new team, which knows the conversation so far, for one run.
+
+    The history goes into the agents' contexts and not into the run's messages, so that it neither counts as
+    maxMessages nor ends the run by a text mentioned earlier.
+
+    Raises:
+        ValueError: AutoGen refuses the team.
+    """
+    context = context_messages(conversation)
+    agents = [build_agent(agent, clients[agent.model], context, metrics, streaming=streaming) for agent in spec.agents]
+    termination = build_termination(spec.termination, [agent.name for agent in agents])
+    match spec.type:
+        case TeamType.ROUND_ROBIN:
+            return RoundRobinGroupChat([*agents], termination_condition=termination, max_turns=spec.max_turns)
+        case TeamType.SELECTOR:
+            selector = _required_selector(spec)
+            return SelectorGroupChat(
+                [*agents],
+                clients[selector.model],
+                termination_condition=termination,
+                max_turns=spec.max_turns,
+                selector_prompt=selector.prompt,
+                allow_repeated_speaker=selector.allow_repeated_speaker,
+                model_context=UnboundedChatCompletionContext(initial_messages=list(context)),
+            )
+
+
+def build_agent(
+    spec: AgentSpec,
+    client: ChatCompletionClient,
+    context: list[LLMMessage],
+    metrics: ServerMetrics,
+    *,
+    streaming: bool,
+) -> MeteredAgent:
+    """An agent that begins with `context` behind its own system message."""
+    return MeteredAgent(
+        autogen_name(spec.name),
+        client,
+        description=spec.description or spec.name,
+        system_message=spec.system_message or None,
+        model_context=UnboundedChatCompletionContext(initial_messages=list(context)),
+        model_client_stream=streaming,
+        spec_name=spec.name,
+        metrics=metrics,
+    )
+
+
+def build_termination(spec: Termination, agents: list[str]) -> TerminationCondition | None:
+    """The conditions joined by "or"; None if there are none. `agents` are AutoGen's names."""
+    conditions = [build_condition(condition, agents) for condition in spec.any]
+    return reduce(or_, conditions) if conditions else None
+
+
+def build_condition(spec: TerminationSpec, agents: list[str]) -> TerminationCondition:
+    """One condition. A text counts only where an agent says it: the user may well mention it in the task."""
+    if spec.max_messages is not None:
+        return MaxMessageTermination(spec.max_messages)
+    if spec.text_mention is not None:
+        return TextMentionTermination(spec.text_mention, sources=agents)
+    if spec.timeout_seconds is not None:
+        return TimeoutTermination(spec.timeout_seconds)
+    if spec.token_usage is not None:
+        return TokenUsageTermination(max_total_token=spec.token_usage)
+    raise ValueError("an entry of termination.any sets nothing: set one of its fields")
+
+
+def context_messages(conversation: Conversation) -> list[LLMMessage]:
+    """What was said before the task, as a model reads it.
+
+    The client's instructions come first, right behind the agent's own system message: AutoGen refuses system messages
+    further down for most models.
+    """
+    messages: list[LLMMessage] = []
+    if conversation.instructions:
+        messages.append(SystemMessage(content=conversation.instructions))
+    for utterance in conversation.history:
+        if utterance.speaker is Speaker.USER:
+            messages.append(UserMessage(content=utterance.text, source=Speaker.USER))
+        else:
+            messages.append(AssistantMessage(content=utterance.text, source=Speaker.TEAM))
+    return messages
+
+
+def _required_selector(spec: TeamSpec) -> SelectorSettings:
+    if spec.selector is None:
+        raise ValueError("a Selector team needs selector.model: name the entry of spec.models that chooses")
+    return spec.selector

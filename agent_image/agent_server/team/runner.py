@@ -1,0 +1,143 @@
+"""Runs conversations on fresh AutoGen teams, and stops them for good when they are cancelled."""
+
+from __future__ import annotations
+
+import asyncio
+
+from autogen_agentchat.base import TaskResult
+from autogen_agentchat.messages import BaseChatMessage, ModelClientStreamingChunkEvent
+from autogen_agentchat.teams import BaseGroupChat
+from autogen_core import CancellationToken
+
+from agent_server.config import ServedTeam
+from agent_server.conversation import AgentMessage, AgentText, Conversation, EventSink, RunResult
+from agent_server.errors import ErrorCode, RunError
+from agent_server.runtime.secrets import SecretFiles
+from agent_server.team.build import autogen_name, build_team
+from agent_server.team.metered import MeteredClient, RunRecord
+from agent_server.team.models import ModelPool, model_labels
+from agent_server.team.thoughts import ThoughtFilter
+from agent_server.telemetry.metrics import ServerMetrics
+
+_CANCEL_GRACE_SECONDS = 5.0
+
+
+class TeamRunner:
+    """The team of one revision. Each run gets an instance of its own; model clients and their connections are shared.
+
+    An AutoGen team can't run twice at once, and one whose token was cancelled doesn't recover: a new one costs 0.1 ms.
+    """
+
+    def __init__(self, team: ServedTeam, secrets: SecretFiles, metrics: ServerMetrics) -> None:
+        """Build the model clients, and one team to see that AutoGen takes it.
+
+        Raises:
+            ValueError: AutoGen refuses the team or a model.
+        """
+        self._team = team
+        self._metrics = metrics
+        self._models = ModelPool(team.models, secrets)
+        self._spec_names = {autogen_name(agent.name): agent.name for agent in team.team.agents}
+        self.check_build()
+
+    def check_build(self) -> None:
+        """Build a team as a run would.
+
+        Raises:
+            ValueError: AutoGen refuses it.
+        """
+        self._build(Conversation(task=""), RunRecord(), streaming=False)
+
+    async def check_models(self, timeout_seconds: float) -> dict[str, str]:
+        """For each model what keeps it from being called, or an empty string; all are asked at once."""
+        names = [spec.name for spec in self._team.models]
+        errors = await asyncio.gather(*(self._models.check(name, timeout_seconds) for name in names))
+        return dict(zip(names, errors, strict=True))
+
+    async def close(self) -> None:
+        """Close the models' connections."""
+        await self._models.close()
+
+    async def run(self, conversation: Conversation, on_event: EventSink | None = None) -> RunResult:
+        """Run `conversation` to its end; `on_event` makes the agents stream and is called with all that they say.
+
+        Cancelling this call stops the team and the calls to models under way. AutoGen's own run, when cancelled, waits
+        for the model first; so it runs in a task of its own and is stopped through AutoGen's token.
+
+        Raises:
+            RunError: a model failed, or no agent said anything.
+        """
+        record = RunRecord()
+        team = self._build(conversation, record, streaming=on_event is not None)
+        token = CancellationToken()
+        drive = asyncio.create_task(self._drive(team, conversation.task, token, on_event))
+        try:
+            result = await asyncio.shield(drive)
+        except asyncio.CancelledError:
+            token.cancel()
+            await _ended(drive)
+            raise
+        except Exception:
+            if record.failure is not None:
+                raise record.failure from None
+            raise
+        return _outcome(result, record)
+
+    def _build(self, conversation: Conversation, record: RunRecord, *, streaming: bool) -> BaseGroupChat:
+        clients = {
+            name: MeteredClient(
+                client,
+                name=name,
+                labels=model_labels(self._models.spec(name)),
+                timeout_seconds=self._models.spec(name).timeout_seconds,
+                record=record,
+                metrics=self._metrics,
+            )
+            for name, client in self._models.clients().items()
+        }
+        return build_team(self._team.team, clients, conversation, self._metrics, streaming=streaming)
+
+    async def _drive(
+        self, team: BaseGroupChat, task: str, token: CancellationToken, on_event: EventSink | None
+    ) -> TaskResult:
+        thoughts = ThoughtFilter()
+        result: TaskResult | None = None
+        async for item in team.run_stream(task=task, cancellation_token=token, output_task_messages=False):
+            if isinstance(item, TaskResult):
+                result = item
+            elif on_event is None:
+                continue
+            elif isinstance(item, ModelClientStreamingChunkEvent):
+                if text := thoughts.passed(item.content):
+                    on_event(AgentText(self._spec_names[item.source], text))
+            elif isinstance(item, BaseChatMessage):
+                thoughts = ThoughtFilter()
+                on_event(AgentMessage(self._spec_names[item.source], item.to_text()))
+        if result is None:
+            raise RunError(ErrorCode.INTERNAL, "the team ended without a result")
+        return result
+
+
+async def _ended(task: asyncio.Task[TaskResult]) -> None:
+    """Wait for a stopped run to be over; one that doesn't heed the token is cancelled outright."""
+    _, pending = await asyncio.wait({task}, timeout=_CANCEL_GRACE_SECONDS)
+    if pending:
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CANCEL_GRACE_SECONDS)
+    if task.done() and not task.cancelled():
+        task.exception()  # seen, so that asyncio doesn't report it as lost
+
+
+def _outcome(result: TaskResult, record: RunRecord) -> RunResult:
+    messages = [message for message in result.messages if isinstance(message, BaseChatMessage)]
+    if not messages:
+        raise RunError(
+            ErrorCode.NO_ANSWER,
+            "the team stopped before an agent spoke: raise maxMessages or timeoutSeconds in spec.team.termination",
+        )
+    return RunResult(
+        answer=messages[-1].to_text(),
+        stop_reason=result.stop_reason or "",
+        message_count=len(messages),
+        usage=record.usage,
+    )
