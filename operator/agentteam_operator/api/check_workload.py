@@ -1,0 +1,108 @@
+"""The rules of pods and what surrounds them that span fields, as the API server has them in CEL."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from agentteam_operator.api.field_problems import Found
+from agentteam_operator.api.pod import RESERVED_ENV_NAMES, RESERVED_KEY_PREFIXES, EnvSource, EnvVar, PodSettings
+from agentteam_operator.api.volumes import RESERVED_MOUNT_PATHS, RESERVED_VOLUME_PREFIX, Volume, VolumeMount
+from agentteam_operator.api.workload import Autoscaling, Resources
+
+
+def check_autoscaling(autoscaling: Autoscaling) -> Found:
+    """Bounds in the wrong order."""
+    if autoscaling.min_replicas > autoscaling.max_replicas:
+        yield (
+            ".minReplicas",
+            autoscaling.min_replicas,
+            (
+                f"minReplicas is {autoscaling.min_replicas} but maxReplicas is {autoscaling.max_replicas}: lower "
+                "minReplicas or raise maxReplicas"
+            ),
+        )
+
+
+_MULTIPLIERS = {"m": Decimal("0.001"), "": Decimal(1)} | {
+    unit + suffix: Decimal(base) ** power
+    for base, suffix in ((1000, ""), (1024, "i"))
+    for power, unit in enumerate("kMGTPE" if suffix == "" else "KMGTPE", start=1)
+}
+
+
+def quantity(text: str) -> Decimal:
+    """A Kubernetes quantity as a number: 500m is 0.5, 1Ki is 1024."""
+    number = text.rstrip("kKMGTPEim")
+    return Decimal(number) * _MULTIPLIERS[text.removeprefix(number)]
+
+
+def check_resources(resources: Resources) -> Found:
+    """Requests beyond their limits."""
+    for name in ("cpu", "memory"):
+        request, limit = getattr(resources.requests, name), getattr(resources.limits, name)
+        if limit is not None and quantity(request) > quantity(limit):
+            yield (
+                f".requests.{name}",
+                request,
+                f"requests.{name} is {request} but limits.{name} is {limit}: lower the request or raise the limit",
+            )
+
+
+def check_pod(pod: PodSettings) -> Found:
+    """Keys that belong to the operator, and mounts of volumes that aren't there."""
+    for field in ("labels", "annotations"):
+        for key in getattr(pod, field):
+            if key.startswith(RESERVED_KEY_PREFIXES):
+                message = (
+                    f"{field} under agentteam.dev/ or app.kubernetes.io/ belong to the operator: choose other keys"
+                )
+                yield f".{field}", key, message
+    volumes = {volume.name for volume in pod.volumes}
+    for index, mount in enumerate(pod.volume_mounts):
+        if mount.name not in volumes:
+            message = f"no entry of volumes has the name {mount.name}: add the volume or correct the name"
+            yield f".volumeMounts[{index}].name", mount.name, message
+
+
+def check_variable(variable: EnvVar) -> Found:
+    """A variable with no value or two, or one that belongs to the operator."""
+    if (variable.value is None) == (variable.value_from is None):
+        message = f"variable {variable.name} has exactly one of value and valueFrom: keep one of them"
+        yield "", variable.name, message
+    if variable.name in RESERVED_ENV_NAMES:
+        yield ".name", variable.name, f"{variable.name} is set by the operator: remove it"
+
+
+def check_env_source(source: EnvSource) -> Found:
+    """A source that is none or two."""
+    if (source.secret_key_ref is None) == (source.config_map_key_ref is None):
+        yield "", None, "valueFrom has exactly one of secretKeyRef and configMapKeyRef: keep one of them"
+
+
+def check_volume(volume: Volume) -> Found:
+    """A volume of no kind or several, or with a name that belongs to the operator."""
+    if len(volume.to_document()) != 2:  # noqa: PLR2004 - its name and one source
+        rule = f"volume {volume.name} has exactly one of configMap, secret, emptyDir and persistentVolumeClaim"
+        yield "", volume.name, f"{rule}: keep one of them"
+    if volume.name.startswith(RESERVED_VOLUME_PREFIX):
+        message = (
+            f"names of volumes that start with {RESERVED_VOLUME_PREFIX} belong to the operator: choose another name"
+        )
+        yield ".name", volume.name, message
+
+
+def check_mount(mount: VolumeMount) -> Found:
+    """A mount over what belongs to the operator."""
+    path = mount.mount_path
+    if any(
+        f"{path.rstrip('/')}/".startswith(f"{own}/") or f"{own}/".startswith(f"{path.rstrip('/')}/")
+        for own in RESERVED_MOUNT_PATHS
+    ):
+        yield (
+            ".mountPath",
+            path,
+            (
+                f"{path} covers or lies in /etc/agentteam or /var/run/secrets/agentteam, which belong to the operator: "
+                "mount elsewhere"
+            ),
+        )

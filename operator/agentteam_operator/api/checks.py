@@ -1,0 +1,126 @@
+"""The rules that span fields, in Python: one function a model.
+
+Each mirrors the CEL rules declared next to the model (`rules`), in the same words; a test table holds them together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from agentteam_operator.api import check_rollout, check_team, check_workload
+from agentteam_operator.api.base import DNS_LABEL_PATTERN, ApiModel
+from agentteam_operator.api.field_problems import FieldProblem, Found, shorten
+from agentteam_operator.api.models import ModelSpec
+from agentteam_operator.api.pod import EnvSource, EnvVar, PodSettings
+from agentteam_operator.api.resource import MAX_NAME_LENGTH
+from agentteam_operator.api.rollout import AnalysisMetric, TrafficSettings
+from agentteam_operator.api.spec import AgentTeamSpec
+from agentteam_operator.api.team import AgentSpec, SelectorSettings, TeamSpec, TerminationCondition
+from agentteam_operator.api.volumes import Volume, VolumeMount
+from agentteam_operator.api.weights import green_pods_for, nearest_weight
+from agentteam_operator.api.workload import Autoscaling, Resources
+
+
+def name_problems(name: str) -> Iterator[FieldProblem]:
+    """What is wrong with the name of a team."""
+    if len(name) > MAX_NAME_LENGTH or not re.search(DNS_LABEL_PATTERN, name):
+        yield FieldProblem(
+            "metadata.name",
+            shorten(name),
+            f"metadata.name {name} must have at most {MAX_NAME_LENGTH} characters, a-z, 0-9 and '-', and begin with a "
+            "letter: shorten or correct it",
+        )
+
+
+def cross_field_problems(model: BaseModel, path: str) -> Iterator[FieldProblem]:
+    """What is wrong across the fields of a model and of all that it holds, in the order of the manifest."""
+    for relative_path, value, message in _CHECKS.get(type(model), _nothing)(model):
+        yield FieldProblem(path + relative_path, shorten(value) if value is not None else "", message)
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        field_path = f"{path}.{field.alias or name}"
+        if isinstance(value, ApiModel):
+            yield from cross_field_problems(value, field_path)
+        elif isinstance(value, tuple):
+            yield from _list_problems(value, field_path, field.json_schema_extra)
+
+
+def _list_problems(entries: tuple[object, ...], path: str, hints: object) -> Iterator[FieldProblem]:
+    keys = hints.get("x-kubernetes-list-map-keys", []) if isinstance(hints, dict) else []
+    if isinstance(hints, dict) and hints.get("x-kubernetes-list-type") == "set":
+        yield from _duplicates(path, "entry", map(str, entries))
+    for key in keys:
+        attribute = {"name": "name", "mountPath": "mount_path", "topologyKey": "topology_key"}[key]
+        yield from _duplicates(path, key, (str(getattr(entry, attribute)) for entry in entries))
+    for index, entry in enumerate(entries):
+        if isinstance(entry, ApiModel):
+            yield from cross_field_problems(entry, f"{path}[{index}]")
+
+
+def _duplicates(path: str, key: str, values: Iterable[str]) -> Iterator[FieldProblem]:
+    for value, count in Counter(values).items():
+        if count > 1:
+            yield FieldProblem(path, shorten(value), f"{key} {value} is there {count} times: give each entry its own")
+
+
+def check_spec(spec: AgentTeamSpec) -> Found:
+    """References to models that are missing, and numbers of pods that contradict one another or the weights."""
+    names = {model.name for model in spec.models}
+    mend = "spec.models: correct the name or add the model"
+    for index, agent in enumerate(spec.team.agents):
+        if agent.model not in names:
+            message = f"agent {agent.name} speaks with model {agent.model}, which is not in {mend}"
+            yield f".team.agents[{index}].model", agent.model, message
+    if spec.team.selector is not None and spec.team.selector.model not in names:
+        chosen = spec.team.selector.model
+        yield ".team.selector.model", chosen, f"the selector's model {chosen} is not in {mend}"
+    if spec.replicas is not None and spec.autoscaling is not None:
+        yield (
+            ".replicas",
+            spec.replicas,
+            "replicas and autoscaling exclude each other: remove replicas to let load decide, or remove autoscaling",
+        )
+    yield from _weights(spec)
+
+
+def _weights(spec: AgentTeamSpec) -> Found:
+    blue = spec.desired_replicas()
+    for index, step in enumerate(spec.rollout.traffic.steps):
+        if green_pods_for(step.weight, blue) is None:
+            yield (
+                f".rollout.traffic.steps[{index}].weight",
+                step.weight,
+                (
+                    f"weight {step.weight} can't be made with {blue} pods: the nearest that can is "
+                    f"{nearest_weight(step.weight, blue)}"
+                ),
+            )
+
+
+def _nothing(_model: BaseModel) -> Found:
+    yield from ()
+
+
+_CHECKS: dict[type[BaseModel], Callable[[Any], Found]] = {
+    AgentTeamSpec: check_spec,
+    ModelSpec: check_team.check_model,
+    TeamSpec: check_team.check_team,
+    SelectorSettings: check_team.check_selector,
+    TerminationCondition: check_team.check_termination,
+    AgentSpec: check_team.check_agent,
+    Autoscaling: check_workload.check_autoscaling,
+    Resources: check_workload.check_resources,
+    PodSettings: check_workload.check_pod,
+    EnvVar: check_workload.check_variable,
+    EnvSource: check_workload.check_env_source,
+    Volume: check_workload.check_volume,
+    VolumeMount: check_workload.check_mount,
+    TrafficSettings: check_rollout.check_traffic,
+    AnalysisMetric: check_rollout.check_metric,
+}
+"""The check of each model whose fields depend on one another."""
