@@ -95,17 +95,20 @@ def _environment() -> dict[str, str]:
     return {"PATH": f"{bin_dir()}:{_PATH}", "HOME": "/root", "LANG": "C.UTF-8"}
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """The path of a built program."""
     # The link's target: what runs stays the same program when a later build moves the link.
     return str((bin_dir() / name).resolve())
 
 
-def _https_check(profile: Profile, address: str, port: int, path: str) -> Callable[[], bool]:
+def https_check(profile: Profile, address: str, port: int, path: str) -> Callable[[], bool]:
+    """A check that the path answers 200 over TLS with a certificate of the cluster's authority."""
     url = f"https://{address}:{port}{path}"
     return lambda: client.answers(url, client.tls_context(profile))
 
 
-def _http_check(address: str, port: int, path: str) -> Callable[[], bool]:
+def http_check(address: str, port: int, path: str) -> Callable[[], bool]:
+    """A check that the path answers 200."""
     url = f"http://{address}:{port}{path}"
     return lambda: client.answers(url)
 
@@ -115,7 +118,7 @@ def etcd(profile: Profile) -> Part:
     listen = f"http://{LOOPBACK}:{profile.ports.etcd}"
     peer = f"http://{LOOPBACK}:{profile.ports.etcd_peer}"
     argv = (
-        _program("etcd"),
+        program("etcd"),
         f"--data-dir={profile.state_dir / 'etcd'}",
         "--unsafe-no-fsync",
         f"--listen-client-urls={listen}",
@@ -124,14 +127,14 @@ def etcd(profile: Profile) -> Part:
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
     )
-    return Part("etcd", profile, argv, _http_check(LOOPBACK, profile.ports.etcd, "/readyz"))
+    return Part("etcd", profile, argv, http_check(LOOPBACK, profile.ports.etcd, "/readyz"))
 
 
 def apiserver(profile: Profile) -> Part:
     """The API server, with its audit log on."""
     keys = profile.pki_dir
     argv = [
-        _program("kube-apiserver"),
+        program("kube-apiserver"),
         f"--etcd-servers=http://{LOOPBACK}:{profile.ports.etcd}",
         f"--secure-port={profile.ports.apiserver}",
         f"--bind-address={'0.0.0.0' if profile.has_node else LOOPBACK}",
@@ -171,7 +174,7 @@ def apiserver(profile: Profile) -> Part:
         # Endpoints may not be loopback addresses, and without a node nobody asks for them.
         argv.append("--endpoint-reconciler-type=none")
     return Part(
-        "apiserver", profile, tuple(argv), _https_check(profile, LOOPBACK, profile.ports.apiserver, "/readyz"), 60.0
+        "apiserver", profile, tuple(argv), https_check(profile, LOOPBACK, profile.ports.apiserver, "/readyz"), 60.0
     )
 
 
@@ -179,13 +182,13 @@ def controller_manager(profile: Profile) -> Part:
     """The built-in controllers, with an autoscaler that acts within seconds."""
     kubeconfig = pki.kubeconfig_path(profile, "controller-manager")
     argv = (
-        _program("kube-controller-manager"),
+        program("kube-controller-manager"),
         f"--kubeconfig={kubeconfig}",
         f"--authentication-kubeconfig={kubeconfig}",
         f"--authorization-kubeconfig={kubeconfig}",
         f"--bind-address={LOOPBACK}",
         f"--secure-port={profile.ports.controller_manager}",
-        *_serving_certificate(profile),
+        *serving_certificate(profile),
         f"--service-account-private-key-file={profile.pki_dir / 'service-account.key'}",
         f"--root-ca-file={profile.pki_dir / 'ca.crt'}",
         "--use-service-account-credentials",
@@ -195,7 +198,7 @@ def controller_manager(profile: Profile) -> Part:
         "--horizontal-pod-autoscaler-initial-readiness-delay=5s",
         *_QPS,
     )
-    check = _https_check(profile, LOOPBACK, profile.ports.controller_manager, "/healthz")
+    check = https_check(profile, LOOPBACK, profile.ports.controller_manager, "/healthz")
     return Part("controller-manager", profile, argv, check)
 
 
@@ -203,20 +206,21 @@ def scheduler(profile: Profile) -> Part:
     """Puts pods onto the node."""
     kubeconfig = pki.kubeconfig_path(profile, "scheduler")
     argv = (
-        _program("kube-scheduler"),
+        program("kube-scheduler"),
         f"--kubeconfig={kubeconfig}",
         f"--authentication-kubeconfig={kubeconfig}",
         f"--authorization-kubeconfig={kubeconfig}",
         f"--bind-address={LOOPBACK}",
         f"--secure-port={profile.ports.scheduler}",
-        *_serving_certificate(profile),
+        *serving_certificate(profile),
         "--leader-elect=false",
         *_QPS,
     )
-    return Part("scheduler", profile, argv, _https_check(profile, LOOPBACK, profile.ports.scheduler, "/healthz"))
+    return Part("scheduler", profile, argv, https_check(profile, LOOPBACK, profile.ports.scheduler, "/healthz"))
 
 
-def _serving_certificate(profile: Profile) -> tuple[str, str]:
+def serving_certificate(profile: Profile) -> tuple[str, str]:
+    """The options by which most parts take the certificate to serve with."""
     return (
         f"--tls-cert-file={profile.pki_dir / 'local.crt'}",
         f"--tls-private-key-file={profile.pki_dir / 'local.key'}",

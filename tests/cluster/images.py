@@ -1,0 +1,176 @@
+"""Which images this tool has made, and bringing them into the node.
+
+Each made image has a record in the cache. The node has no registry to pull from, so ``up`` loads what it lacks.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from . import buildah, image_archive, node_config
+from .errors import ClusterError
+from .image_archive import ProgramImage
+from .profiles import FULL, Profile, bin_dir, cache_dir
+
+PROMETHEUS_IMAGE = "localhost/prometheus:v3"
+_NOBODY = 65534
+
+
+@dataclass(frozen=True)
+class ImageRecord:
+    """One image of ours. ``key`` covers what it was made from; ``archive`` is empty where buildah keeps it."""
+
+    reference: str
+    image_id: str
+    key: str
+    archive: str = ""
+
+
+def record_path(reference: str) -> Path:
+    """Where the record of the image with this reference is."""
+    return cache_dir() / "images" / f"{reference.replace('/', '_').replace(':', '@')}.json"
+
+
+def read_record(reference: str) -> ImageRecord | None:
+    """The record of an image that was made, None where there is none."""
+    try:
+        return ImageRecord(**json.loads(record_path(reference).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_record(record: ImageRecord) -> None:
+    """Keep the record."""
+    path = record_path(record.reference)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".new")
+    aside.write_text(json.dumps(asdict(record), indent=1))
+    aside.replace(path)
+
+
+def records() -> Iterator[ImageRecord]:
+    """All images that were made."""
+    for path in sorted((cache_dir() / "images").glob("*.json")):
+        record = ImageRecord(**json.loads(path.read_text()))
+        yield record
+
+
+def load_pause(profile: Profile) -> None:
+    """Have the image that holds pods' sandboxes in the node: without it no pod starts."""
+    _load_program(profile, _program_image("pause", node_config.PAUSE_IMAGE))
+
+
+def load_missing(profile: Profile) -> None:
+    """Have Prometheus and every image that was built in the node, in their newest builds."""
+    prometheus = _program_image(
+        "prometheus",
+        PROMETHEUS_IMAGE,
+        arguments=["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"],
+        folders=["prometheus", "tmp"],
+        ports=[9090],
+    )
+    _load_program(profile, prometheus)
+    for record in records():
+        if not record.archive:
+            load(profile, record)
+
+
+def load(profile: Profile, record: ImageRecord) -> bool:
+    """Have one image in the node; True when it had to be loaded."""
+    if _loaded(profile).get(record.reference) == record.image_id and record.reference in present(profile):
+        return False
+    if record.archive:
+        load_archive(profile, Path(record.archive))
+    else:
+        with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="export-") as folder:
+            archive = Path(folder) / "image.tar"
+            buildah.export(record.image_id, record.reference, archive)
+            load_archive(profile, archive)
+    _write_loaded(profile, {**_loaded(profile), record.reference: record.image_id})
+    print(f"cluster {profile.name}: loaded image {record.reference}", flush=True)
+    return True
+
+
+def load_archive(profile: Profile, archive: Path) -> None:
+    """Bring a docker-archive or oci-archive into the node.
+
+    Raises:
+        ClusterError: when the container runtime refuses it.
+    """
+    _ctr(profile, "images", "import", "--snapshotter", node_config.snapshotter(profile), str(archive))
+
+
+def load_named(profile: Profile, name: str) -> None:
+    """Bring an image into the node: ``name`` is an archive's path or an image that ``build-image`` made.
+
+    Raises:
+        ClusterError: when it is neither.
+    """
+    if Path(name).is_file():
+        load_archive(profile, Path(name))
+        return
+    record = read_record(name) or ImageRecord(name, buildah.image_id(name) or "", "")
+    if not record.image_id:
+        raise ClusterError(f"{name!r} is neither a file nor an image that was built: see `images`, or use `build-image`")
+    load(profile, record)
+
+
+def present(profile: Profile) -> list[str]:
+    """References of the images in the node."""
+    return [name for name in _ctr(profile, "images", "list", "--quiet").split() if "@" not in name and ":" in name]
+
+
+def _program_image(
+    program: str,
+    reference: str,
+    arguments: list[str] | None = None,
+    folders: list[str] | None = None,
+    ports: list[int] | None = None,
+) -> ProgramImage:
+    path = (bin_dir() / program).resolve()
+    return ProgramImage(reference, path, _NOBODY, arguments or [], folders or [], ports or [])
+
+
+def _load_program(profile: Profile, image: ProgramImage) -> None:
+    # The program's folder is named by the hash of all that went into it.
+    key = f"{image.program.parent.name} {image.arguments} {image.folders} {image.ports}"
+    archive = cache_dir() / "images" / f"{image.program.name}.tar"
+    record = read_record(image.reference)
+    if record is None or record.key != key or not archive.exists():
+        record = ImageRecord(image.reference, image_archive.write(image, archive), key, str(archive))
+        write_record(record)
+    load(profile, record)
+
+
+def _loaded_path(profile: Profile) -> Path:
+    return profile.state_dir / "loaded-images.json"
+
+
+def _loaded(profile: Profile) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads(_loaded_path(profile).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _write_loaded(profile: Profile, loaded: dict[str, str]) -> None:
+    aside = _loaded_path(profile).with_suffix(".new")
+    aside.write_text(json.dumps(loaded, indent=1))
+    aside.replace(_loaded_path(profile))
+
+
+def _ctr(profile: Profile, *arguments: str) -> str:
+    socket = str(profile.containerd_socket)
+    if not profile.containerd_socket.exists():
+        raise ClusterError(f"the {FULL.name} cluster isn't up, so there is no node to hold images: run `up --profile full`")
+    command = [str(bin_dir() / "ctr"), "--address", socket, "--namespace", "k8s.io", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if result.returncode != 0:
+        raise ClusterError(f"`{' '.join(command)}` failed: {result.stderr.strip()[-500:]}")
+    return result.stdout
