@@ -6,6 +6,14 @@ from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 
+from agentteam_operator.api.team import (
+    AgentSpec,
+    SelectorSettings,
+    TeamSpec,
+    TeamType,
+    Termination,
+)
+from agentteam_operator.api.team import TerminationCondition as TerminationSpec
 from autogen_agentchat.base import TerminationCondition
 from autogen_agentchat.conditions import (
     MaxMessageTermination,
@@ -20,14 +28,6 @@ from autogen_core.models import AssistantMessage, ChatCompletionClient, LLMMessa
 from agent_server.conversation import Conversation, Speaker
 from agent_server.team.metered import MeteredAgent
 from agent_server.telemetry.metrics import ServerMetrics
-from agentteam_operator.api.team import (
-    AgentSpec,
-    SelectorSettings,
-    TeamSpec,
-    TeamType,
-    Termination,
-)
-from agentteam_operator.api.team import TerminationCondition as TerminationSpec
 
 
 def autogen_name(name: str) -> str:

@@ -14,6 +14,24 @@ _RATE_LIMITED = 429
 _SERVER_ERROR = 500
 
 
+class ReplayExhaustedError(Exception):
+    """A run asked a Replay model for more answers than it has."""
+
+
+_KINDS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
+    (TimeoutError, ErrorCode.MODEL_TIMEOUT, "no answer within timeoutSeconds, {timeout_seconds:g} s"),
+    (openai.APITimeoutError, ErrorCode.MODEL_TIMEOUT, "no answer within timeoutSeconds, {timeout_seconds:g} s"),
+    (openai.APIConnectionError, ErrorCode.MODEL_UNREACHABLE, "its endpoint can't be reached: check baseURL"),
+    (openai.APIError, ErrorCode.MODEL_ERROR, "its endpoint broke off the answer with an error"),
+    (SecretUnavailableError, ErrorCode.MODEL_UNAUTHORIZED, "{error}"),
+    (ReplayExhaustedError, ErrorCode.MODEL_ERROR, "{error}"),
+    (OSError, ErrorCode.MODEL_UNREACHABLE, "the connection to its endpoint broke"),
+    (json.JSONDecodeError, ErrorCode.MODEL_ERROR, "its endpoint answered something that isn't JSON"),
+    (Exception, ErrorCode.MODEL_ERROR, "its endpoint's answer can't be understood ({kind})"),
+)
+"""The first that fits. Only exceptions of our own are quoted."""
+
+
 def model_failure(model: str, error: Exception, *, timeout_seconds: float) -> RunError:
     """The RunError for an exception of a call to the model called `model` in the spec."""
     code, what = _classify(error, timeout_seconds)
@@ -21,23 +39,10 @@ def model_failure(model: str, error: Exception, *, timeout_seconds: float) -> Ru
 
 
 def _classify(error: Exception, timeout_seconds: float) -> tuple[ErrorCode, str]:
-    if isinstance(error, TimeoutError | openai.APITimeoutError):
-        return ErrorCode.MODEL_TIMEOUT, f"no answer within timeoutSeconds, {timeout_seconds:g} s"
     if isinstance(error, openai.APIStatusError):
         return _classify_status(error.status_code)
-    if isinstance(error, openai.APIConnectionError):
-        return ErrorCode.MODEL_UNREACHABLE, "its endpoint can't be reached: check baseURL and the network"
-    if isinstance(error, SecretUnavailableError):
-        return ErrorCode.MODEL_UNAUTHORIZED, str(error)
-    if isinstance(error, openai.APIError):  # what a stream reports after it has begun
-        return ErrorCode.MODEL_ERROR, "its endpoint broke off the answer with an error"
-    if isinstance(error, ReplayExhaustedError):
-        return ErrorCode.MODEL_ERROR, str(error)
-    if isinstance(error, OSError):
-        return ErrorCode.MODEL_UNREACHABLE, "the connection to its endpoint broke"
-    if isinstance(error, json.JSONDecodeError):
-        return ErrorCode.MODEL_ERROR, "its endpoint answered something that isn't JSON"
-    return ErrorCode.MODEL_ERROR, f"its endpoint's answer can't be understood ({type(error).__name__})"
+    code, text = next((code, text) for kind, code, text in _KINDS if isinstance(error, kind))
+    return code, text.format(error=error, kind=type(error).__name__, timeout_seconds=timeout_seconds)
 
 
 def _classify_status(status: int) -> tuple[ErrorCode, str]:
@@ -49,7 +54,3 @@ def _classify_status(status: int) -> tuple[ErrorCode, str]:
     if status < _SERVER_ERROR:
         return ErrorCode.MODEL_REJECTED, f"{what}: it refuses the request; check model and parameters"
     return ErrorCode.MODEL_ERROR, what
-
-
-class ReplayExhaustedError(Exception):
-    """A run asked a Replay model for more answers than it has."""

@@ -31,7 +31,7 @@ _NO_USAGE = RequestUsage(prompt_tokens=0, completion_tokens=0)
 class RunRecord:
     """What the calls to models of one run came to."""
 
-    usage: TokenUsage = TokenUsage()
+    usage: TokenUsage = field(default_factory=TokenUsage)
     failure: RunError | None = None
     """The first failed call: AutoGen reports errors as text only, so the run's outcome is taken from here."""
 
@@ -187,7 +187,7 @@ async def _until(stream: AsyncGenerator[_T, None], deadline: float) -> AsyncIter
 class MeteredAgent(AssistantAgent):
     """AutoGen's AssistantAgent, whose turns are counted and timed under the agent's name in the spec."""
 
-    def __init__(self, *args: Any, spec_name: str, metrics: ServerMetrics, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, spec_name: str, metrics: ServerMetrics, **kwargs: Any) -> None:  # noqa: ANN401
         """Take AssistantAgent's arguments, and the name to count under."""
         super().__init__(*args, **kwargs)
         self._spec_name = spec_name

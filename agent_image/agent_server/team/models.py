@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import openai
+from agentteam_operator.api.models import ModelInfo, ModelSpec, Provider
 from autogen_core.models import ChatCompletionClient, CreateResult, LLMMessage
 from autogen_core.models import ModelInfo as AutoGenModelInfo
 from autogen_ext.models.openai import BaseOpenAIChatCompletionClient
@@ -17,7 +18,6 @@ from agent_server.errors import RunError
 from agent_server.runtime.secrets import SecretFiles, SecretUnavailableError
 from agent_server.team.failures import ReplayExhaustedError, model_failure
 from agent_server.telemetry.metrics import ModelLabels
-from agentteam_operator.api.models import ModelInfo, ModelSpec, Provider
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _PLACEHOLDER_KEY = "none"
@@ -113,7 +113,7 @@ class ReplayBackend:
         """A client at the first answer."""
         return _ReplayClient(list(self._answers), self._info)
 
-    async def check(self, timeout_seconds: float) -> None:  # noqa: ARG002 - nothing is awaited
+    async def check(self, timeout_seconds: float) -> None:
         """Scripted answers are always at hand."""
 
     async def close(self) -> None:
@@ -174,21 +174,27 @@ def ignore_model_name_warnings() -> None:
 
 
 class _StreamingUsageClient(BaseOpenAIChatCompletionClient):
-    """Asks for the usage of streamed answers too: without it AutoGen counts no tokens, and tokenUsage never ends a run."""
+    """Asks for the usage of streamed answers too: without it tokenUsage never ends a run."""
 
-    def create_stream(self, messages: Sequence[LLMMessage], **options: Any) -> AsyncGenerator[str | CreateResult, None]:
+    def create_stream(
+        self,
+        messages: Sequence[LLMMessage],
+        **options: Any,  # noqa: ANN401 - passed on as they are
+    ) -> AsyncGenerator[str | CreateResult, None]:
         return super().create_stream(messages, **{**options, "include_usage": True})
 
 
 class _ReplayClient(ReplayChatCompletionClient):
     """Says plainly when the answers are used up."""
 
-    async def create(self, messages: Sequence[LLMMessage], **options: Any) -> CreateResult:
+    async def create(self, messages: Sequence[LLMMessage], **options: Any) -> CreateResult:  # noqa: ANN401 - as above
         self._require_answer()
         return await super().create(messages, **options)
 
     async def create_stream(
-        self, messages: Sequence[LLMMessage], **options: Any
+        self,
+        messages: Sequence[LLMMessage],
+        **options: Any,  # noqa: ANN401 - as above
     ) -> AsyncGenerator[str | CreateResult, None]:
         self._require_answer()
         async for item in super().create_stream(messages, **options):
@@ -197,8 +203,8 @@ class _ReplayClient(ReplayChatCompletionClient):
     def _require_answer(self) -> None:
         if self._current_index >= self.provided_message_count:
             raise ReplayExhaustedError(
-                f"the run asked for more than the {self.provided_message_count} answers of replay.answers: add answers, "
-                "or end the run earlier"
+                f"the run asked for more than the {self.provided_message_count} answers of replay.answers: "
+                "add answers, or end the run earlier"
             )
 
 

@@ -36,8 +36,8 @@ class TeamRunner:
         """
         self._team = team
         self._metrics = metrics
-        self._models = ModelPool(team.models, secrets)
-        self._spec_names = {autogen_name(agent.name): agent.name for agent in team.team.agents}
+        self._models = ModelPool(team.spec.models, secrets)
+        self._spec_names = {autogen_name(agent.name): agent.name for agent in team.spec.team.agents}
         self.check_build()
 
     def check_build(self) -> None:
@@ -50,7 +50,7 @@ class TeamRunner:
 
     async def check_models(self, timeout_seconds: float) -> dict[str, str]:
         """For each model what keeps it from being called, or an empty string; all are asked at once."""
-        names = [spec.name for spec in self._team.models]
+        names = [spec.name for spec in self._team.spec.models]
         errors = await asyncio.gather(*(self._models.check(name, timeout_seconds) for name in names))
         return dict(zip(names, errors, strict=True))
 
@@ -95,7 +95,7 @@ class TeamRunner:
             )
             for name, client in self._models.clients().items()
         }
-        return build_team(self._team.team, clients, conversation, self._metrics, streaming=streaming)
+        return build_team(self._team.spec.team, clients, conversation, self._metrics, streaming=streaming)
 
     async def _drive(
         self, team: BaseGroupChat, task: str, token: CancellationToken, on_event: EventSink | None
@@ -116,6 +116,14 @@ class TeamRunner:
         if result is None:
             raise RunError(ErrorCode.INTERNAL, "the team ended without a result")
         return result
+
+
+def server_metrics(team: ServedTeam) -> ServerMetrics:
+    """Metrics with a label set for each agent and model of `team`."""
+    return ServerMetrics(
+        agents=[agent.name for agent in team.spec.team.agents],
+        models=[model_labels(model) for model in team.spec.models],
+    )
 
 
 async def _ended(task: asyncio.Task[TaskResult]) -> None:

@@ -62,7 +62,7 @@ def _route_libraries(shared: list[Any], renderer: structlog.typing.Processor, le
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def _without_traceback(_logger: Any, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _without_traceback(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Keep an exception's type and place of a library's record, and drop its message."""
     record: logging.LogRecord = event["_record"]
     if record.exc_info and record.exc_info[1] is not None:

@@ -1,0 +1,153 @@
+"""`agent-server probe`: asks servers for their deep health and writes the gate's verdict; runs as a Job of the team.
+
+The verdict is one JSON object of at most 4 KiB, the size of a container's termination message:
+{"gate": "health", "passed": bool, "reason": CamelCase, "message": str, "results": [{"target", "passed", "attempts",
+"error", "components": {name: {"status", "latencySeconds", "error"}}}]}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+MAX_VERDICT_BYTES = 4096
+_MAX_ERROR_LENGTH = 200
+_MAX_BODY_BYTES = 64 * 1024
+_OK = "ok"
+
+_SECRET = re.compile(
+    r"(?i)\b(bearer\s+|basic\s+)\S+|\bsk-[\w-]{6,}|((?:api[-_]?key|token|password|secret)[\"']?\s*[=:]\s*)[^\s,;&]+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeOptions:
+    """What is asked. A target is tried 1 + `retries` times, `interval_seconds` apart."""
+
+    targets: tuple[str, ...]
+    required: tuple[str, ...]
+    revision: str
+    retries: int
+    interval_seconds: float
+    timeout_seconds: float
+
+
+@dataclass(slots=True)
+class TargetResult:
+    """What one target said last."""
+
+    target: str
+    passed: bool = False
+    reason: str = ""
+    attempts: int = 0
+    error: str = ""
+    components: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def probe(options: ProbeOptions, termination_log: Path | None) -> int:
+    """Ask all targets; print the verdict, and write it to `termination_log`. Returns 0 if it's passed, else 1."""
+    results = asyncio.run(probe_targets(options))
+    verdict = verdict_json(results)
+    print(verdict)  # noqa: T201 - the command's output
+    if termination_log is not None:
+        termination_log.write_text(verdict, encoding="utf-8")
+    return 0 if all(result.passed for result in results) else 1
+
+
+async def probe_targets(options: ProbeOptions) -> list[TargetResult]:
+    """Ask all targets at once, each until it's well or the attempts are used up."""
+    timeout = aiohttp.ClientTimeout(total=options.timeout_seconds)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        return list(await asyncio.gather(*(_probe_target(session, target, options) for target in options.targets)))
+
+
+async def _probe_target(session: aiohttp.ClientSession, target: str, options: ProbeOptions) -> TargetResult:
+    result = TargetResult(target)
+    for attempt in range(1 + max(0, options.retries)):
+        if attempt:
+            await asyncio.sleep(options.interval_seconds)
+        result = await _ask(session, target, options)
+        result.attempts = attempt + 1
+        if result.passed:
+            break
+    return result
+
+
+async def _ask(session: aiohttp.ClientSession, target: str, options: ProbeOptions) -> TargetResult:
+    query = [("component", name) for name in options.required]
+    try:
+        async with session.get(f"{target.rstrip('/')}/health", params=query) as answer:
+            body = json.loads(await answer.content.read(_MAX_BODY_BYTES))
+            return _judge(target, body, options)
+    except TimeoutError:
+        return TargetResult(target, reason="Timeout", error=f"no answer within {options.timeout_seconds:g} s")
+    except aiohttp.ClientError as error:
+        return TargetResult(target, reason="Unreachable", error=redacted(str(error) or type(error).__name__))
+    except (ValueError, TypeError, AttributeError):
+        return TargetResult(target, reason="InvalidAnswer", error="the answer isn't that of an agent server")
+
+
+def _judge(target: str, body: dict[str, Any], options: ProbeOptions) -> TargetResult:
+    """What an answer means. Only components that are there and say "ok" count as well."""
+    revision = str(body.get("revision", ""))
+    if options.revision and revision != options.revision:
+        return TargetResult(
+            target, reason="RevisionMismatch", error=f"serves revision {revision[:63]!r}, not {options.revision!r}"
+        )
+    given = body.get("components", {})
+    components = {name: _component(given.get(name)) for name in options.required}
+    failed = [name for name, component in components.items() if component["status"] != _OK]
+    error = "; ".join(f"{name}: {components[name]['error']}" for name in failed)
+    return TargetResult(
+        target, passed=not failed, reason="ComponentFailed" if failed else "", error=error, components=components
+    )
+
+
+def _component(given: dict[str, Any] | None) -> dict[str, Any]:
+    if given is None:
+        return {"status": "missing", "latencySeconds": 0.0, "error": "the server doesn't know this component"}
+    return {
+        "status": _OK if given.get("status") == _OK else "failed",
+        "latencySeconds": float(given.get("latencySeconds", 0.0)),
+        "error": redacted(str(given.get("error", ""))),
+    }
+
+
+def redacted(text: str) -> str:
+    """`text` in one line of bounded length, without what looks like a secret."""
+    line = _SECRET.sub(lambda found: f"{found.group(1) or found.group(2) or ''}[redacted]", " ".join(text.split()))
+    return line if len(line) <= _MAX_ERROR_LENGTH else line[: _MAX_ERROR_LENGTH - 1] + "…"
+
+
+def verdict_json(results: list[TargetResult]) -> str:
+    """The verdict on all targets; results that don't fit are left out, those that passed first."""
+    failed = [result for result in results if not result.passed]
+    kept = [*failed, *(result for result in results if result.passed)]
+    while True:
+        verdict = {
+            "gate": "health",
+            "passed": not failed,
+            "reason": failed[0].reason if failed else "Healthy",
+            "message": _message(results, failed),
+            "results": [_result_object(result) for result in kept],
+        }
+        text = json.dumps(verdict, ensure_ascii=False, separators=(",", ":"))
+        if len(text.encode()) <= MAX_VERDICT_BYTES or not kept:
+            return text
+        kept.pop()
+
+
+def _result_object(result: TargetResult) -> dict[str, Any]:
+    return {key: value for key, value in asdict(result).items() if key != "reason" or value}
+
+
+def _message(results: list[TargetResult], failed: list[TargetResult]) -> str:
+    if not failed:
+        return f"all {len(results)} pods are healthy"
+    return f"{len(failed)} of {len(results)} pods aren't healthy; {failed[0].target}: {failed[0].error}"
