@@ -1,32 +1,63 @@
-"""The judge's memory between two looks: small, and kept in status so that a restart changes no verdict."""
+"""The judge's memory between two looks: small, and kept in status so that a restart changes no verdict.
+
+Numbers of one pod are packed into short strings, so that a look at 100 pods costs some KiB of status, and each is
+still readable by a person. `core/counting.py` and `core/histogram.py` pack and unpack them.
+"""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 from pydantic import Field
 
 from agentteam_operator.api.base import LenientModel, Time
 
+MAX_PODS = 2048
+"""Most pods of both revisions together that a judgement keeps counters of."""
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Packed = Annotated[str, Field(max_length=1024)]
+
 
 class ColourCounts(LenientModel):
-    """Runs of one colour since the judgement began."""
+    """Runs of one revision since the judgement began, synthetic ones left out."""
 
-    started: int = Field(default=0, ge=0, description="Runs started.")
-    finished: int = Field(default=0, ge=0, description="Runs that ended in success or failure.")
-    failed: int = Field(default=0, ge=0, description="Runs that ended in an error or a timeout.")
-    slow: int = Field(default=0, ge=0, description="Runs slower than blue's running 90th percentile by a tenth.")
+    started: Count = 0
+    """Runs started."""
+    finished: Count = 0
+    """Runs that ended in success, an error or a timeout."""
+    failed: Count = 0
+    """Runs that ended in an error or a timeout."""
+    durations: Packed = ""
+    """Finished runs by histogram bucket, shortest first, trailing zeros left out."""
+    recent: Packed = ""
+    """Failed/finished runs of the last blocks of answers, oldest first."""
+    first_answer_at: Time | None = None
+    """When its first runs were seen."""
 
 
 class AnalysisStatus(LenientModel):
-    """All that the sequential judgement needs to go on where it stood."""
+    """All that the judgement needs to go on where it stood."""
 
-    last_sample_at: Time | None = Field(default=None, description="When the last block of answers ended.")
-    looks: int = Field(default=0, ge=0, description="Blocks of answers seen so far.")
-    consecutive_errors: int = Field(default=0, ge=0, description="Failed queries in a row.")
-    blue: ColourCounts = Field(default_factory=ColourCounts, description="The active revision's runs.")
-    green: ColourCounts = Field(default_factory=ColourCounts, description="The candidate's runs.")
-    log_evidence: dict[str, float] = Field(
-        default_factory=dict, description="Natural logarithm of each test's e-process, by test."
-    )
-    counters: dict[str, str] = Field(
-        default_factory=dict, description="Raw counters of each pod at the last look, from which the next is differenced."
-    )
+    started_at: Time | None = None
+    """When the judgement began: pods made later are counted from their first run on."""
+    last_sample_at: Time | None = None
+    """When Prometheus was last looked at."""
+    last_block_at: Time | None = None
+    """When the last block of answers ended."""
+    looks: Count = 0
+    """Blocks of answers seen so far."""
+    consecutive_errors: Count = 0
+    """Failed queries in a row."""
+    blue: ColourCounts = ColourCounts()
+    """Runs of the active revision."""
+    green: ColourCounts = ColourCounts()
+    """Runs of the candidate."""
+    log_evidence: dict[str, float] = Field(default_factory=dict, max_length=16)
+    """Natural logarithm of the evidence against the candidate, by test; 6.9 means odds of 1,000 : 1."""
+    failures: dict[str, Count] = Field(default_factory=dict, max_length=16)
+    """Looks in a row at which a metric was over its limit, by metric."""
+    recent_by_pod: dict[str, Packed] = Field(default_factory=dict, max_length=MAX_PODS)
+    """Failed/finished runs of each of the candidate's pods in the last blocks of answers, oldest first."""
+    counters: dict[str, Packed] = Field(default_factory=dict, max_length=MAX_PODS)
+    """Raw counters of each pod when the last block ended, from which the next one is differenced."""

@@ -1,0 +1,222 @@
+"""From raw counters to blocks of answers: reset-safe differences between two looks.
+
+Counters are differenced here rather than by PromQL's `increase()`, which extrapolates, loses the first increment of a
+new series and makes 1.07 failures of one. A block ends at a look by which both colours have answered, so that scrapes
+of different pods at different moments don't leave the comparison without its other half; when it ends depends on the
+numbers of answers alone, never on how they turned out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import reduce
+from math import isfinite
+
+from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
+from agentteam_operator.core import histogram
+from agentteam_operator.core.sequential import NONE, Tally
+from agentteam_operator.core.state import PodCounters, Snapshot
+
+MAX_BLOCK_SECONDS = 30.0
+"""A block isn't kept open longer than this for a colour that gives no answers."""
+
+RECENT_BLOCKS = 12
+"""Blocks that count as "recent" of a colour."""
+
+RECENT_BLOCKS_OF_POD = 4
+"""Blocks that are kept of each of the candidate's pods."""
+
+
+class Mode(StrEnum):
+    """Who gets traffic while the candidate is judged."""
+
+    CONCURRENT = "Concurrent"
+    """Both colours serve: green is held against blue at the same time."""
+    ONE_SAMPLE = "OneSample"
+    """Green serves alone: it can be held against fixed limits only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """One of the two revisions, as the operator knows it from the cluster."""
+
+    pods: frozenset[str]
+    """Names of its server pods."""
+    created_at: Mapping[str, datetime]
+    """When each of its pods was created."""
+    offline_agents: int
+    """Agents of pods that are wanted but not ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """What happened since the block began."""
+
+    started: int = 0
+    finished: Tally = NONE
+    """Failed ones of the finished runs."""
+    durations: histogram.Counts = ()
+
+    def __add__(self, other: Increment) -> Increment:
+        """Both together."""
+        return Increment(
+            self.started + other.started,
+            self.finished + other.finished,
+            histogram.add(self.durations, other.durations),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The answers between two looks."""
+
+    blue: Increment
+    green: Increment
+    green_by_pod: Mapping[str, Increment]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    """Raw counters of a pod, as kept in status."""
+
+    started: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    durations: histogram.Counts = ()
+
+    @classmethod
+    def of(cls, scraped: PodCounters) -> _Counters | None:
+        """Those of a scrape; None if they can't be counters."""
+        values = (scraped.started, scraped.succeeded, scraped.failed, *scraped.duration_buckets)
+        if not all(isfinite(value) and value >= 0 for value in values):
+            return None
+        durations = histogram.from_cumulative(scraped.duration_buckets)
+        if min(durations, default=0) < 0:
+            return None
+        started, succeeded, failed = map(round, values[:3])
+        return cls(started, succeeded, failed, histogram.trimmed(durations))
+
+    @classmethod
+    def unpack(cls, text: str) -> _Counters:
+        """Those of a string made by `pack`."""
+        totals, durations = text.split("|")
+        started, succeeded, failed = map(int, totals.split())
+        return cls(started, succeeded, failed, histogram.unpack(durations))
+
+    def pack(self) -> str:
+        """As text: started, succeeded and failed runs, then the durations by bucket: "12 10 2|0 7 5"."""
+        return f"{self.started} {self.succeeded} {self.failed}|{histogram.pack(self.durations)}"
+
+    def since(self, before: _Counters) -> Increment:
+        """The difference; all of it if any counter went back, for then the server has restarted from 0."""
+        durations = histogram.add(self.durations, tuple(-count for count in before.durations))
+        steps = (self.started - before.started, self.succeeded - before.succeeded, self.failed - before.failed)
+        if min(*steps, *durations, 0) < 0:
+            return self.since(_Counters())
+        started, succeeded, failed = steps
+        return Increment(started, Tally(failed, succeeded + failed), histogram.trimmed(durations))
+
+
+def count(
+    state: AnalysisStatus, snapshot: Snapshot, *, blue: Colour, green: Colour, mode: Mode
+) -> tuple[AnalysisStatus, Block | None]:
+    """The state after a look, and the block that it ended, if it ended one.
+
+    The state's counts and counters move only when a block ends; evidence is left to others.
+    """
+    listed = blue.pods | green.pods
+    scraped = {name: found for name in listed & snapshot.pods.keys() if (found := _Counters.of(snapshot.pods[name]))}
+    known = {name: _Counters.unpack(text) for name, text in state.counters.items() if name in listed}
+    created_at = {**blue.created_at, **green.created_at}
+    for name in scraped.keys() - known.keys():
+        # Without traffic from before the judgement, all that a new pod has counted belongs to it.
+        is_new = state.started_at is not None and name in created_at and created_at[name] > state.started_at
+        known[name] = _Counters() if is_new else scraped[name]
+    changes = {name: found.since(known[name]) for name, found in scraped.items()}
+    by_pod = {name: changes[name] for name in green.pods & changes.keys()}
+    block = Block(_sum(changes[name] for name in blue.pods & changes.keys()), _sum(by_pod.values()), by_pod)
+    opened_at = state.last_block_at or snapshot.at
+    looked = state.model_copy(update={"last_block_at": opened_at})
+    if not _ends(block, mode, open_seconds=(snapshot.at - opened_at).total_seconds()):
+        return looked.model_copy(update={"counters": _packed(known)}), None
+    return _with_block(looked, block, green.pods, mode, snapshot.at).model_copy(
+        update={"counters": _packed({**known, **scraped})}
+    ), block
+
+
+def _sum(increments: Iterable[Increment]) -> Increment:
+    return reduce(Increment.__add__, increments, Increment())
+
+
+def _packed(counters: Mapping[str, _Counters]) -> dict[str, str]:
+    return {name: counters[name].pack() for name in sorted(counters)}
+
+
+def _ends(block: Block, mode: Mode, *, open_seconds: float) -> bool:
+    """Whether the block is ready to be judged."""
+    if mode is Mode.ONE_SAMPLE:
+        return bool(block.green.finished.total or block.green.started)
+    if block.blue.finished.total and block.green.finished.total:
+        return True
+    active = block.blue.started or block.green.started or block.blue.finished.total or block.green.finished.total
+    return bool(active) and open_seconds >= MAX_BLOCK_SECONDS
+
+
+def _with_block(
+    state: AnalysisStatus, block: Block, green_pods: frozenset[str], mode: Mode, at: datetime
+) -> AnalysisStatus:
+    """The state with the block's answers counted."""
+    blue = _with_increment(state.blue, block.blue, at)
+    if mode is Mode.ONE_SAMPLE:
+        # Blue's last blocks before the switch stay what is known of it: it takes no traffic now.
+        blue = blue.model_copy(update={"recent": state.blue.recent})
+    return state.model_copy(
+        update={
+            "looks": state.looks + 1,
+            "last_block_at": at,
+            "blue": blue,
+            "green": _with_increment(state.green, block.green, at),
+            "recent_by_pod": {
+                name: _pushed(
+                    state.recent_by_pod.get(name, ""),
+                    block.green_by_pod.get(name, Increment()).finished,
+                    RECENT_BLOCKS_OF_POD,
+                )
+                for name in sorted(green_pods)
+            },
+        }
+    )
+
+
+def _with_increment(counts: ColourCounts, increment: Increment, at: datetime) -> ColourCounts:
+    durations = histogram.add(histogram.unpack(counts.durations), increment.durations)
+    return ColourCounts(
+        started=counts.started + increment.started,
+        finished=counts.finished + increment.finished.total,
+        failed=counts.failed + increment.finished.bad,
+        durations=histogram.pack(durations),
+        recent=_pushed(counts.recent, increment.finished, RECENT_BLOCKS),
+        first_answer_at=counts.first_answer_at or (at if increment.started or increment.finished.total else None),
+    )
+
+
+def _pushed(recent: str, tally: Tally, limit: int) -> str:
+    return " ".join([*recent.split(), f"{tally.bad}/{tally.total}"][-limit:])
+
+
+def recent_blocks(packed: str) -> tuple[Tally, ...]:
+    """The tallies of the last blocks, oldest first, of a `recent` string."""
+    return tuple(Tally(*map(int, word.split("/"))) for word in packed.split())
+
+
+def recent_tally(packed: str) -> Tally:
+    """All of the last blocks together."""
+    return reduce(Tally.__add__, recent_blocks(packed), Tally())
+
+
+def finished_tally(counts: ColourCounts) -> Tally:
+    """Failed ones of all finished runs of a colour."""
+    return Tally(counts.failed, counts.finished)

@@ -1,0 +1,131 @@
+"""The tests that run over the blocks of answers: what each block adds to which e-process.
+
+Every bet is chosen from the blocks before the one that it is laid on; `sequential.py` holds the formulas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isinf
+
+from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
+from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
+from agentteam_operator.core import histogram, sequential
+from agentteam_operator.core.counting import Block, Mode, finished_tally, recent_tally
+from agentteam_operator.core.sequential import Tally
+
+ERRORS_AGAINST_BLUE = "errorRate"
+ERRORS_AGAINST_LIMIT = "errorRateLimit"
+SLOWNESS_AGAINST_BLUE = "slowness"
+
+_TESTS = {
+    # Two e-processes, and for each of them the fast path of `gross.py`.
+    MetricName.ERROR_RATE: 4,
+    MetricName.SLOWNESS: 1,
+}
+
+DEFAULT_MAX_ERROR_RATE = 0.05
+SLOW_QUANTILE = 0.9
+SLOW_FACTOR = 1.1
+"""An answer is slow if it takes 10 % longer than 90 % of blue's answers so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlowTally:
+    """Both colours' slow answers, by what counts as slow now."""
+
+    bound_seconds: float
+    blue: Tally
+    green: Tally
+
+
+def metric_of(settings: AnalysisSettings, name: MetricName) -> AnalysisMetric | None:
+    """The settings of a metric; None if it isn't judged."""
+    return next((metric for metric in settings.metrics if metric.name is name), None)
+
+
+def log_threshold(settings: AnalysisSettings) -> float:
+    """What log E must exceed for a verdict, alpha being shared by all tests that run."""
+    tests = sum(_TESTS.get(metric.name, 0) for metric in settings.metrics)
+    return sequential.log_threshold(settings.alpha, max(tests, 1))
+
+
+def max_error_rate(settings: AnalysisSettings) -> float:
+    """The highest error rate that is still good."""
+    metric = metric_of(settings, MetricName.ERROR_RATE)
+    return DEFAULT_MAX_ERROR_RATE if metric is None or metric.max is None else metric.max
+
+
+def with_evidence(
+    before: AnalysisStatus, after: AnalysisStatus, block: Block, settings: AnalysisSettings, mode: Mode
+) -> AnalysisStatus:
+    """`after`, with what the block says added to the evidence of `before`."""
+    gains = {ERRORS_AGAINST_LIMIT: _limit_gain(before, after, block, max_error_rate(settings))}
+    if mode is Mode.CONCURRENT:
+        gains[ERRORS_AGAINST_BLUE] = _error_gain(before, block)
+        gains[SLOWNESS_AGAINST_BLUE] = _slowness_gain(before, block)
+    evidence = dict(before.log_evidence)
+    for test, gain in gains.items():
+        evidence[test] = round(evidence.get(test, 0.0) + sequential.clipped(gain), 6)
+    return after.model_copy(update={"log_evidence": evidence})
+
+
+def _error_gain(before: AnalysisStatus, block: Block) -> float:
+    return sequential.log_gain_two_sample(
+        block.blue.finished,
+        block.green.finished,
+        blue_rate=finished_tally(before.blue).estimate,
+        green_rate=finished_tally(before.green).estimate,
+    )
+
+
+def _limit_gain(before: AnalysisStatus, after: AnalysisStatus, block: Block, limit: float) -> float:
+    """Silent while blue is above the limit itself: then the limit says nothing about the new revision.
+
+    The bet follows green's recent blocks, so that a long healthy past doesn't blind it.
+    """
+    if blue_above(after, limit):
+        return 0.0
+    rate = max(recent_tally(before.green.recent).estimate, limit)
+    return sequential.log_gain_one_sample(block.green.finished, rate=rate, limit=limit)
+
+
+def blue_above(state: AnalysisStatus, limit: float) -> bool:
+    """Blue's recent answers fail more often than the limit allows."""
+    return recent_tally(state.blue.recent).rate > limit
+
+
+def green_above(state: AnalysisStatus, limit: float) -> bool:
+    """Green's recent answers fail more often than the limit allows."""
+    return recent_tally(state.green.recent).rate > limit
+
+
+def _slowness_gain(before: AnalysisStatus, block: Block) -> float:
+    past = slow_tally(before)
+    if past is None:
+        return 0.0
+    return sequential.log_gain_two_sample(
+        _slow(block.blue.durations, past.bound_seconds),
+        _slow(block.green.durations, past.bound_seconds),
+        blue_rate=past.blue.estimate,
+        green_rate=past.green.estimate,
+    )
+
+
+def slow_tally(state: AnalysisStatus) -> SlowTally | None:
+    """How many answers of either colour are slow; None while blue has none to measure by, or none that end in time."""
+    usual = histogram.quantile_seconds(_durations(state.blue), SLOW_QUANTILE)
+    if usual is None or isinf(usual):
+        return None
+    bound = histogram.first_bound_at_or_above(usual * SLOW_FACTOR)
+    if isinf(bound):
+        return None
+    return SlowTally(bound, _slow(_durations(state.blue), bound), _slow(_durations(state.green), bound))
+
+
+def _durations(counts: ColourCounts) -> histogram.Counts:
+    return histogram.unpack(counts.durations)
+
+
+def _slow(durations: histogram.Counts, bound_seconds: float) -> Tally:
+    return Tally(histogram.slower_than(durations, bound_seconds), sum(durations))

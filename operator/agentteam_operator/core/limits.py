@@ -1,0 +1,122 @@
+"""The metrics that are held against a limit, look by look: plain thresholds, without a promise on false alarms.
+
+One bad look is no verdict: only more than `failureLimit` in a row are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import isfinite
+
+from agentteam_operator.api.analysis_status import AnalysisStatus
+from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
+from agentteam_operator.api.status import Verdict
+from agentteam_operator.core import histogram
+from agentteam_operator.core.counting import Colour, Mode
+from agentteam_operator.core.state import PodCounters, Snapshot
+from agentteam_operator.core.verdict import MetricVerdict, percent, seconds
+
+DEFAULT_FAILURE_LIMIT = 1
+DEFAULT_MAX_MEMORY_UTILIZATION = 0.8
+DEFAULT_MAX_AGENTS_OFFLINE = 0.0
+_QUANTILE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at one metric. `over` is None when there was nothing to measure; then `verdict` says how that counts."""
+
+    over: bool | None
+    value: str = ""
+    threshold: str = ""
+    samples: int = 0
+    reason: str = "WithinLimits"
+    message: str = ""
+    verdict: Verdict = Verdict.INCONCLUSIVE
+
+
+def counted(state: AnalysisStatus, name: MetricName, reading: Reading) -> AnalysisStatus:
+    """The state after a look: bad looks in a row go on counting, a good one ends them, no data changes nothing."""
+    if reading.over is None:
+        return state
+    count = state.failures.get(name, 0) + 1 if reading.over else 0
+    return state.model_copy(update={"failures": {**state.failures, name.value: count}})
+
+
+def verdict(metric: AnalysisMetric, state: AnalysisStatus, reading: Reading) -> MetricVerdict:
+    """What the looks so far amount to."""
+    tolerated = DEFAULT_FAILURE_LIMIT if metric.failure_limit is None else metric.failure_limit
+    failures = state.failures.get(metric.name, 0)
+    base = MetricVerdict(
+        name=metric.name,
+        verdict=reading.verdict,
+        value=reading.value,
+        threshold=reading.threshold,
+        samples=reading.samples,
+        reason=reading.reason,
+        message=reading.message,
+    )
+    if failures > tolerated:
+        said = f"{reading.message}; over the limit at {failures} looks in a row"
+        return replace(base, verdict=Verdict.FAILED, reason="AboveLimit", message=said)
+    if failures:
+        said = f"{reading.message}; over the limit at {failures} of at most {tolerated} looks in a row"
+        return replace(base, verdict=Verdict.PENDING, reason="OverOnce", message=said)
+    return base if reading.over is None else replace(base, verdict=Verdict.PASSED)
+
+
+def agents_offline(metric: AnalysisMetric, green: Colour) -> Reading:
+    """Agents of green's pods that are wanted but not ready, as the cluster says."""
+    most = DEFAULT_MAX_AGENTS_OFFLINE if metric.max is None else metric.max
+    offline = green.offline_agents
+    said = f"{offline} agents offline, at most {most:g} are allowed"
+    return Reading(offline > most, str(offline), f"{most:g}", len(green.pods), message=said)
+
+
+def memory_utilization(metric: AnalysisMetric, snapshot: Snapshot, green: Colour) -> Reading:
+    """The fullest of green's pods, as a share of its container's memory limit."""
+    most = DEFAULT_MAX_MEMORY_UTILIZATION if metric.max is None else metric.max
+    pods = {name: snapshot.pods[name] for name in sorted(green.pods & snapshot.pods.keys())}
+    used = {name: share for name, pod in pods.items() if (share := _memory_share(pod)) is not None}
+    if not used:
+        if any(pod.memory_bytes is not None for pod in pods.values()):
+            said = "green's containers have no memory limit: set spec.resources.limits.memory to have this judged"
+            return Reading(None, reason="NoMemoryLimit", message=said, verdict=Verdict.SKIPPED)
+        return Reading(None, reason="NoData", message="Prometheus has no memory usage of green's pods")
+    fullest = max(used, key=lambda name: used[name])
+    said = f"pod {fullest} uses {percent(used[fullest])} of its memory limit, at most {percent(most)} are allowed"
+    return Reading(used[fullest] > most, percent(used[fullest]), percent(most), len(used), message=said)
+
+
+def _memory_share(pod: PodCounters) -> float | None:
+    used, limit = pod.memory_bytes, pod.memory_limit_bytes
+    if used is None or limit is None or not isfinite(used) or not isfinite(limit) or limit <= 0:
+        return None
+    return used / limit
+
+
+def p95_latency(metric: AnalysisMetric, settings: AnalysisSettings, state: AnalysisStatus, mode: Mode) -> Reading:
+    """95th percentile of all of green's runs so far, against `max`, and against blue's of the same time."""
+    green, blue = histogram.unpack(state.green.durations), histogram.unpack(state.blue.durations)
+    bounds: dict[str, float] = {} if metric.max is None else {"max": metric.max}
+    few = [("green", sum(green))]
+    if metric.max_increase_percent is not None and mode is Mode.CONCURRENT:
+        few.append(("blue", sum(blue)))
+        control = histogram.quantile_seconds(blue, _QUANTILE)
+        if control is not None:
+            bounds["blue"] = control * (1 + metric.max_increase_percent / 100)
+    for colour, answers in few:
+        if answers < settings.min_samples:
+            said = f"{colour} has given {answers} answers, fewer than minSamples {settings.min_samples}"
+            return Reading(None, samples=sum(green), reason="TooFewSamples" if answers else "NoData", message=said)
+    if not bounds:
+        said = "maxIncreasePercent is held against blue at the same time, and green serves alone"
+        return Reading(None, reason="NoConcurrentControl", message=said, verdict=Verdict.SKIPPED)
+    value = histogram.quantile_seconds(green, _QUANTILE) or 0.0
+    tightest = min(bounds, key=lambda name: bounds[name])
+    allowed = bounds[tightest]
+    said = f"green's 95th percentile is {seconds(value)}, at most {seconds(allowed)} are allowed"
+    if tightest == "blue":
+        said += f" (blue's {seconds(allowed / (1 + (metric.max_increase_percent or 0) / 100))}"
+        said += f" and {metric.max_increase_percent:g} %)"
+    return Reading(value > allowed, seconds(value), seconds(allowed), sum(green), message=said)
