@@ -156,6 +156,6 @@ class AgentTeamStatus(LenientModel):
     )
     rollout: RolloutStatus | None = Field(default=None, description="The rollout under way, or the last one.")
     revisions: list[RevisionStatus] = Field(
-        default_factory=list, max_length=32, description="The revision history, newest first."
+        default_factory=list, max_length=64, description="The revision history, newest first."
     )
     conditions: list[Condition] = Field(default_factory=list, max_length=16, description="Standard conditions.")

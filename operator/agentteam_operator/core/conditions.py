@@ -1,0 +1,189 @@
+"""What people and tools read off a status: the phase in a word, the reason in a line, and the standard conditions.
+
+Conditions follow kstatus: Reconciling while something is under way, Stalled when nothing more will happen by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from agentteam_operator.api.status import AgentTeamStatus, Condition, Phase, TeamPhase
+from agentteam_operator.core import names
+from agentteam_operator.core.gates import Finding, intent
+from agentteam_operator.core.state import Observed
+from agentteam_operator.core.view import View, unready_words
+
+_MOVING = {
+    Phase.VALIDATING: "validating",
+    Phase.PREPARING: "starting pods of",
+    Phase.HEALTH_CHECKING: "checking the health of",
+    Phase.SHIFTING: "shifting traffic to",
+    Phase.WATCHING: "watching",
+    Phase.AWAITING_PROMOTION: "waiting for a person to promote",
+    Phase.SWITCHING: "switching all traffic to",
+    Phase.SETTLING: "settling on",
+    Phase.ROLLING_BACK: "rolling back",
+}
+
+
+def unreadable(observed: Observed, now: datetime) -> AgentTeamStatus:
+    """The status of a stored object that can't be read: what runs keeps running, and nothing is written."""
+    said = "; ".join(f"{problem.path}: {problem.message}" for problem in observed.problems)[:1024]
+    found = Finding("InvalidSpec", said)
+    states = {
+        "Validated": ("False", found),
+        "Ready": ("False", found),
+        "Reconciling": ("False", found),
+        "Stalled": ("True", found),
+    }
+    return observed.status.model_copy(
+        update={
+            "observed_generation": observed.team.generation,
+            "phase": TeamPhase.FAILED,
+            "reason": found.reason,
+            "message": found.message,
+            "conditions": _conditions(observed, states, now),
+        }
+    )
+
+
+def summarize(view: View) -> AgentTeamStatus:
+    """The status with everything that follows from the rest of it and from the observation."""
+    phase, found = _verdict(view)
+    team = view.observed.team
+    active = view.active
+    ready = len(active.ready_pods) if active else 0
+    wanted = active.replicas if active else 0
+    selector = names.server_selector(team.name, view.status.active_revision) if view.status.active_revision else {}
+    return view.status.model_copy(
+        update={
+            "observed_generation": team.generation,
+            "phase": phase,
+            "reason": found.reason,
+            "message": found.message[:1024],
+            "url": _url(view),
+            "replicas": wanted,
+            "ready_replicas": ready,
+            "ready": f"{ready}/{wanted}",
+            "selector": ",".join(f"{key}={value}" for key, value in sorted(selector.items())),
+            "conditions": _conditions(view.observed, _states(view, phase, found), view.now),
+        }
+    )
+
+
+def _url(view: View) -> str:
+    if not view.status.active_revision:
+        return ""
+    if view.spec.ingress and view.spec.ingress.host:
+        scheme = "https" if view.spec.ingress.tls_secret_name else "http"
+        return f"{scheme}://{view.spec.ingress.host}"
+    team, port = view.observed.team, view.spec.service.port
+    host = f"{names.active_service(team.name)}.{team.namespace}.svc.{view.environment.cluster_domain}"
+    return f"http://{host}" if port == 80 else f"http://{host}:{port}"  # noqa: PLR2004 - the port of http
+
+
+def _verdict(view: View) -> tuple[TeamPhase, Finding]:
+    """The team in a word, and the one line for whoever was woken at night."""
+    rollout = view.rollout
+    if view.spec.suspend:
+        return TeamPhase.SUSPENDED, Finding("Suspended", "spec.suspend is true: what runs keeps running, unattended")
+    if rollout is None:
+        return TeamPhase.PENDING, Finding("Pending", "not looked at yet")
+    if view.in_progress:
+        said = f"{_MOVING[rollout.phase]} {rollout.revision}: {rollout.message}"
+        paused = rollout.phase is Phase.AWAITING_PROMOTION
+        return (TeamPhase.PAUSED if paused else TeamPhase.PROGRESSING), Finding(rollout.reason, said)
+    if rollout.phase is Phase.FAILED and not view.status.active_revision:
+        return TeamPhase.FAILED, Finding(rollout.reason, rollout.message)
+    complaint = _not_what_was_asked_for(view)
+    return (TeamPhase.DEGRADED, complaint) if complaint else _steady(view)
+
+
+def _not_what_was_asked_for(view: View) -> Finding | None:
+    """An old revision serves, and why."""
+    rollout, serving, target = view.rollout, view.status.active_revision, view.observed.target
+    if view.observed.foreign:
+        return intent.invalid(view)
+    if rollout and rollout.phase in {Phase.FAILED, Phase.ROLLED_BACK}:
+        took = "was refused" if rollout.phase is Phase.FAILED else "was rolled back"
+        return Finding(rollout.reason, f"{rollout.revision} {took}, {serving} serves: {rollout.message}")
+    if target != serving and view.failed_before(target):
+        said = f"{target} was rolled back before and isn't tried again, {serving} serves: change spec.version to try it"
+        return Finding("RevisionFailedBefore", said)
+    return None
+
+
+def _steady(view: View) -> tuple[TeamPhase, Finding]:
+    """A completed rollout's team is as healthy as its pods."""
+    active = view.active
+    ready = len(active.ready_pods) if active else 0
+    wanted = active.replicas if active else 0
+    if active and ready >= wanted > 0:
+        return TeamPhase.HEALTHY, Finding("Serving", f"{view.status.active_revision} serves with {ready} pods")
+    why = unready_words(active.pods) if active else "its Deployment is gone"
+    said = f"{ready} of {wanted} pods of {view.status.active_revision} are ready" + (f"; {why}" if why else "")
+    if ready == 0:
+        return TeamPhase.DEGRADED, Finding("NoReadyPods", said)
+    return TeamPhase.DEGRADED if why else TeamPhase.PROGRESSING, Finding("PodsNotReady", said)
+
+
+def _states(view: View, phase: TeamPhase, found: Finding) -> dict[str, tuple[str, Finding]]:
+    """Each condition's status, with its reason."""
+    rollout = view.rollout
+    refused = intent.invalid(view)
+    latest = view.observed.target == view.status.stable_revision and phase is TeamPhase.HEALTHY
+    stuck = phase in {TeamPhase.FAILED, TeamPhase.DEGRADED} and not view.in_progress
+    moving = view.in_progress or phase is TeamPhase.PROGRESSING
+    serving = bool(view.active and view.active.ready_pods)
+    back = rollout is not None and rollout.phase in {Phase.ROLLING_BACK, Phase.ROLLED_BACK}
+    went_back = Finding(rollout.reason, rollout.message) if rollout and back else Finding("None", "")
+    states = {
+        "Validated": ("False", refused) if refused else ("True", Finding("Valid", "the spec is valid")),
+        "Available": (_flag(serving), Finding("PodsReady" if serving else "NoReadyPods", view.status.ready)),
+        "Progressing": (_flag(view.in_progress), found),
+        "Ready": (_flag(latest), found),
+        "Reconciling": (_flag(moving), found),
+        "Stalled": (_flag(stuck), found),
+        "RolledBack": (_flag(back), went_back),
+    }
+    metrics = _metrics_found(view)
+    return states | ({"MetricsFound": metrics} if metrics else {})
+
+
+def _metrics_found(view: View) -> tuple[str, Finding] | None:
+    """Whether Prometheus has the team's series: known only while they are asked for, and kept until then."""
+    if not view.environment.metrics_configured:
+        return "False", Finding("NoPrometheus", "the operator knows no Prometheus: changes are not judged by metrics")
+    snapshot = view.observed.snapshot
+    if snapshot is None:
+        kept = next((known for known in view.status.conditions if known.type == "MetricsFound"), None)
+        return (kept.status, Finding(kept.reason, kept.message)) if kept and kept.reason != "NoPrometheus" else None
+    if snapshot.error:
+        return "Unknown", Finding("PrometheusError", snapshot.error)
+    if not snapshot.pods:
+        return "False", Finding(
+            "NoSeries", "Prometheus has no series of this team: does it scrape the pods' port 9090?"
+        )
+    return "True", Finding("SeriesFound", "Prometheus scrapes this team")
+
+
+def _flag(value: bool) -> str:  # noqa: FBT001 - a conversion of exactly that
+    return "True" if value else "False"
+
+
+def _conditions(observed: Observed, states: Mapping[str, tuple[str, Finding]], now: datetime) -> list[Condition]:
+    """Conditions whose lastTransitionTime moves only when their status does; unnamed ones are kept."""
+    held = {condition.type: condition for condition in observed.status.conditions}
+    for kind, (status, found) in states.items():
+        before = held.get(kind)
+        since = before.last_transition_time if before and before.status == status else now
+        held[kind] = Condition(
+            type=kind,
+            status=status,
+            reason=found.reason,
+            message=found.message[:1024],
+            observed_generation=observed.team.generation,
+            last_transition_time=since,
+        )
+    return list(held.values())

@@ -1,0 +1,281 @@
+"""The rollout's state machine: what is, in; what should be, out.
+
+Theory of operation
+===================
+A tick looks at one team as it is now and never asks what woke it. `decide` moves the rollout on by `TRANSITIONS`, and
+`plan` then derives from the new status alone which objects should exist, with which sizes and which traffic; what
+differs from the cluster becomes the actions. The status is written before they are carried out, and so:
+
+* intent is persisted before its effect. Whoever dies in between, the next tick reads the same intent and derives the
+  same actions; nothing depends on what this process remembers.
+* `status.activeRevision` is the traffic's intent. It moves in two places only: to the candidate when the switch is
+  committed (Switching -> Switching), and back to the base on entering RollingBack.
+* guards read what was observed (ready pods, EndpointSlices, the probe Job's verdict, the metrics), never what was
+  wished for. A phase is left when its effect is seen in the cluster.
+* going back needs nothing of the candidate: RollingBack asks only for the old revision's pods.
+* every phase has an absolute deadline, persisted when it is entered. 0 seconds means now.
+
+Reading the table
+=================
+Rules are tried from the top; the first whose gate finds something fires, and its finding becomes the phase's reason and
+message. Rules fire on until none does, so one tick can pass phases whose effects are there already. Entering the phase
+that one is in (Shifting, Switching) is a step within it: the next weight, or the commit of the switch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agentteam_operator.api.status import MAX_TRANSITIONS, Phase, RolloutStatus, Transition
+from agentteam_operator.core import plan, verdicts
+from agentteam_operator.core.build import job
+from agentteam_operator.core.conditions import summarize, unreadable
+from agentteam_operator.core.entering import EFFECTS
+from agentteam_operator.core.gates import Finding, intent, judgement, pods, traffic
+from agentteam_operator.core.state import Decision, Environment, Observed
+from agentteam_operator.core.view import JUDGED, View
+
+Gate = Callable[[View], Finding | None]
+
+VERDICT_ALLOWANCE_SECONDS = 15
+"""For the probe Job's verdict to be seen, beyond the Job's own deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When `gate` finds something, go `to`."""
+
+    gate: Gate
+    to: Phase
+
+
+_INTERRUPTED = (
+    Rule(intent.superseded, Phase.ROLLING_BACK),
+    Rule(intent.aborted, Phase.ROLLING_BACK),
+)
+_SERVING_BADLY = (
+    Rule(traffic.lost, Phase.ROLLING_BACK),
+    Rule(pods.broken, Phase.ROLLING_BACK),
+    Rule(judgement.worse, Phase.ROLLING_BACK),
+)
+_NO_VERDICT = (
+    Rule(judgement.undecided_pause, Phase.AWAITING_PROMOTION),
+    Rule(judgement.undecided_rollback, Phase.ROLLING_BACK),
+)
+
+TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
+    None: (Rule(intent.new_target, Phase.VALIDATING),),
+    Phase.VALIDATING: (
+        Rule(intent.superseded, Phase.VALIDATING),
+        Rule(intent.invalid, Phase.FAILED),
+        Rule(intent.valid, Phase.PREPARING),
+    ),
+    Phase.PREPARING: (
+        *_INTERRUPTED,
+        Rule(pods.broken, Phase.ROLLING_BACK),
+        Rule(pods.ready_and_known, Phase.SWITCHING),
+        Rule(pods.ready, Phase.HEALTH_CHECKING),
+        Rule(pods.not_ready_in_time, Phase.ROLLING_BACK),
+    ),
+    Phase.HEALTH_CHECKING: (
+        *_INTERRUPTED,
+        Rule(pods.broken, Phase.ROLLING_BACK),
+        Rule(pods.healthy_and_immediate, Phase.SWITCHING),
+        Rule(pods.healthy, Phase.SHIFTING),
+        Rule(pods.unhealthy, Phase.ROLLING_BACK),
+    ),
+    Phase.SHIFTING: (
+        *_INTERRUPTED,
+        *_SERVING_BADLY,
+        Rule(judgement.last_step_held, Phase.WATCHING),
+        Rule(judgement.step_held, Phase.SHIFTING),
+        *_NO_VERDICT,
+        Rule(judgement.undecided_promote, Phase.SWITCHING),
+        Rule(traffic.step_not_reached, Phase.ROLLING_BACK),
+    ),
+    Phase.WATCHING: (
+        *_INTERRUPTED,
+        *_SERVING_BADLY,
+        Rule(judgement.watched, Phase.SWITCHING),
+        *_NO_VERDICT,
+        Rule(judgement.undecided_promote, Phase.SWITCHING),
+    ),
+    Phase.AWAITING_PROMOTION: (
+        *_INTERRUPTED,
+        *_SERVING_BADLY,
+        Rule(judgement.acquitted_while_serving, Phase.COMPLETED),
+        Rule(intent.promoted, Phase.SWITCHING),
+        Rule(judgement.acquitted, Phase.SWITCHING),
+        Rule(judgement.nobody_promoted, Phase.ROLLING_BACK),
+    ),
+    Phase.SWITCHING: (
+        *_INTERRUPTED,
+        Rule(traffic.lost_after_commit, Phase.ROLLING_BACK),
+        Rule(pods.broken, Phase.ROLLING_BACK),
+        Rule(traffic.first_switched, Phase.COMPLETED),
+        Rule(traffic.switched, Phase.SETTLING),
+        Rule(traffic.sized, Phase.SWITCHING),
+        Rule(traffic.switch_not_verified, Phase.ROLLING_BACK),
+    ),
+    Phase.SETTLING: (
+        *_INTERRUPTED,
+        *_SERVING_BADLY,
+        Rule(judgement.settled, Phase.COMPLETED),
+        *_NO_VERDICT,
+        Rule(judgement.undecided_promote, Phase.COMPLETED),
+    ),
+    Phase.ROLLING_BACK: (
+        Rule(traffic.superseded_at_creation, Phase.ROLLED_BACK),
+        Rule(traffic.nothing_to_restore, Phase.FAILED),
+        Rule(traffic.restored, Phase.ROLLED_BACK),
+        Rule(traffic.given_up_restoring, Phase.ROLLED_BACK),
+    ),
+    Phase.COMPLETED: (Rule(intent.new_target, Phase.VALIDATING),),
+    Phase.ROLLED_BACK: (
+        Rule(intent.reverted, Phase.COMPLETED),
+        Rule(intent.new_target, Phase.VALIDATING),
+    ),
+    Phase.FAILED: (
+        Rule(intent.reverted, Phase.COMPLETED),
+        Rule(intent.new_target, Phase.VALIDATING),
+        Rule(intent.mended, Phase.VALIDATING),
+        Rule(pods.recovered, Phase.HEALTH_CHECKING),
+    ),
+}
+
+
+def decide(observed: Observed, environment: Environment, now: datetime) -> Decision:
+    """Say what one team needs now: its next status, and the actions that bring the cluster to it.
+
+    Total and deterministic: the same arguments give the same answer, and no input raises.
+    """
+    if observed.spec is None:
+        return Decision(status=unreadable(observed, now))
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as it will be read back from the status
+    view = View(observed=observed, environment=environment, now=now, spec=observed.spec, status=observed.status)
+    if not view.spec.suspend:
+        view = advance(verdicts.judge(view))
+    view = view.with_status(summarize(view))
+    if view.spec.suspend:
+        return Decision(status=view.status)
+    planned = plan.actions(view)
+    begins = view.rollout is not None and view.rollout.started_at == now  # names may be taken: ask the API server
+    return Decision(
+        status=view.status,
+        actions=planned.actions,
+        needs_live_read=(planned.irreversible or begins) and not observed.live,
+        requeue_after_seconds=0 if planned.more else _next_look_seconds(view),
+        sampling=view.phase in JUDGED and judgement.judged(view),
+    )
+
+
+def advance(view: View) -> View:
+    """Fire rules until none has anything to say."""
+    for _ in range(2 * len(Phase)):
+        view = _note_progress(view)
+        fired = next(((rule, found) for rule in TRANSITIONS[view.phase] if (found := rule.gate(view))), None)
+        if fired is None:
+            return view
+        rule, found = fired
+        view = view.with_status(verdicts.record(view, rule.to, found)) if view.rollout else view
+        view = _enter(view, rule.to, found)
+    return view
+
+
+def _note_progress(view: View) -> View:
+    """Write down what was reached: the step's weight, from which its hold counts."""
+    rollout = view.rollout
+    if rollout is None:
+        return view
+    update: dict[str, object] = {"weight": view.weight_percent}
+    reached = view.selects(None) and view.green_endpoints >= view.step.pods
+    if rollout.phase is Phase.SHIFTING and rollout.step_started_at is None and reached:
+        update["step_started_at"] = view.now
+    return view.with_status(view.status.model_copy(update={"rollout": rollout.model_copy(update=update)}))
+
+
+def _enter(view: View, to: Phase, found: Finding) -> View:
+    """The view after entering a phase, with what the phase means for the revisions written into the status."""
+    rollout = _begin(view) if to is Phase.VALIDATING else view.rollout
+    if rollout is None:
+        raise AssertionError(f"phase {to} was entered without a rollout")
+    rollout = _restart_clock(view, rollout, to, found)
+    status = view.status.model_copy(update={"rollout": rollout})
+    entered = view.with_status(status)
+    return EFFECTS[to](entered, view.phase) if to in EFFECTS else entered
+
+
+def _begin(view: View) -> RolloutStatus:
+    """A rollout of what the spec asks for, from what serves."""
+    return RolloutStatus(
+        phase=Phase.VALIDATING,
+        revision=view.observed.target,
+        base_revision=view.status.active_revision,
+        gates_skipped=view.retained(view.observed.target),
+        started_at=view.now,
+        phase_started_at=view.now,
+    )
+
+
+def _restart_clock(view: View, rollout: RolloutStatus, to: Phase, found: Finding) -> RolloutStatus:
+    """The rollout at the beginning of a phase: its time, its deadline, its line in the timeline."""
+    message = found.message[:1024]
+    entry = Transition(phase=to, at=view.now, reason=found.reason, message=message)
+    seconds = _deadline_seconds(view, to)
+    step = rollout.step + 1 if to is rollout.phase is Phase.SHIFTING else rollout.step
+    return rollout.model_copy(
+        update={
+            "phase": to,
+            "phase_started_at": view.now,
+            "deadline": view.after(seconds) if seconds is not None else None,
+            "step": step,
+            "step_started_at": None if to is Phase.SHIFTING else rollout.step_started_at,
+            "reason": found.reason,
+            "message": message,
+            "transitions": [*rollout.transitions, entry][-MAX_TRANSITIONS:],
+        }
+    )
+
+
+def _deadline_seconds(view: View, phase: Phase) -> float | None:
+    """How long a phase may last; None for those that are an end."""
+    settings = view.settings
+    match phase:
+        case Phase.PREPARING | Phase.SHIFTING | Phase.SWITCHING | Phase.ROLLING_BACK:
+            return settings.ready_timeout_seconds
+        case Phase.HEALTH_CHECKING:
+            return job.deadline_seconds(settings.health) + VERDICT_ALLOWANCE_SECONDS
+        case Phase.WATCHING:
+            return settings.watch_seconds + judgement.INCONCLUSIVE_HOLD_SECONDS
+        case Phase.SETTLING:
+            return judgement.settle_seconds(view) + judgement.INCONCLUSIVE_HOLD_SECONDS
+        case Phase.AWAITING_PROMOTION:
+            return settings.promotion_timeout_seconds
+        case _:
+            return None
+
+
+def _next_look_seconds(view: View) -> float | None:
+    """Seconds until time alone can change anything; None if only an event can."""
+    rollout = view.rollout
+    if rollout is None:
+        return None
+    start, settings = rollout.phase_started_at, view.settings
+    moments = [rollout.deadline, _seconds_after(start, settings.drain_seconds)]
+    if rollout.phase is Phase.FAILED:
+        moments.append(_seconds_after(start, pods.HEALTH_RETRY_SECONDS))
+    if view.in_progress:
+        dues = (
+            _seconds_after(start, settings.watch_seconds),
+            _seconds_after(start, judgement.settle_seconds(view)),
+            _seconds_after(rollout.step_started_at or start, view.step.hold_seconds),
+            _seconds_after(rollout.step_started_at or start, view.step.hold_seconds + settings.watch_seconds),
+        )
+        moments += [*dues, *(_seconds_after(due, judgement.INCONCLUSIVE_HOLD_SECONDS) for due in dues)]
+    return min(((due - view.now).total_seconds() for due in moments if due and due > view.now), default=None)
+
+
+def _seconds_after(moment: datetime, seconds: float) -> datetime:
+    return moment + timedelta(seconds=seconds)

@@ -1,0 +1,105 @@
+"""What entering a phase means for the revisions: who is the candidate, who is active, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from agentteam_operator.api.status import Outcome, Phase, RevisionStatus
+from agentteam_operator.core.gates import intent
+from agentteam_operator.core.view import View
+
+HISTORY_EXTRA = 3
+"""History entries kept beyond revisionHistoryLimit: the active one, the candidate, and the one it replaced."""
+
+
+def _preparing(view: View, _source: Phase | None) -> View:
+    """The candidate enters the history, newest first."""
+    rollout = view.rollout
+    if rollout is None:
+        return view
+    known = next((old for old in view.status.revisions if old.hash == rollout.revision), None)
+    entry = known or RevisionStatus(hash=rollout.revision, created_at=view.now)
+    entry = entry.model_copy(
+        update={
+            "version": view.spec.version,
+            "image": view.spec.image or view.environment.default_image,
+            "outcome": known.outcome if known and rollout.gates_skipped else Outcome.PENDING,
+        }
+    )
+    others = [old for old in view.status.revisions if old.hash != rollout.revision]
+    limit = view.settings.revision_history_limit + HISTORY_EXTRA
+    history = [entry, *others][:limit]
+    return view.with_status(
+        view.status.model_copy(update={"candidate_revision": rollout.revision, "revisions": history})
+    )
+
+
+def _health_checking(view: View, source: Phase | None) -> View:
+    """A check after a failed one needs a Job of its own name."""
+    if source is not Phase.FAILED or view.rollout is None:
+        return view
+    rollout = view.rollout.model_copy(update={"attempt": view.rollout.attempt + 1})
+    return view.with_status(view.status.model_copy(update={"rollout": rollout}))
+
+
+def _switching(view: View, source: Phase | None) -> View:
+    """The second entry is the commit: from now on traffic is meant for the candidate."""
+    if source is not Phase.SWITCHING or view.rollout is None:
+        return view
+    return view.with_status(view.status.model_copy(update={"active_revision": view.rollout.revision}))
+
+
+def _rolling_back(view: View, _source: Phase | None) -> View:
+    """From now on traffic is meant for the old revision."""
+    if view.rollout is None:
+        return view
+    return view.with_status(view.status.model_copy(update={"active_revision": view.rollout.base_revision}))
+
+
+def _completed(view: View, source: Phase | None) -> View:
+    """The candidate is stable; or, when the spec was reverted, what serves is what is asked for again."""
+    if view.rollout is None:
+        return view
+    active = view.status.active_revision
+    rollout = view.rollout
+    if source in {Phase.ROLLED_BACK, Phase.FAILED}:
+        rollout = rollout.model_copy(update={"revision": active, "base_revision": ""})
+    status = view.status.model_copy(
+        update={"rollout": rollout, "stable_revision": active, "candidate_revision": ""},
+    )
+    view = view.with_status(status)
+    return view if source in {Phase.ROLLED_BACK, Phase.FAILED} else _note_outcome(view, Outcome.SUCCESSFUL)
+
+
+def _given_up(view: View, source: Phase | None) -> View:
+    """The candidate is out. At creation it stays, for there is nothing else; a refused spec never was one."""
+    if view.rollout is None:
+        return view
+    outcome = intent.outcome_of(view.rollout.reason)
+    view = view if source is Phase.VALIDATING else _note_outcome(view, outcome)
+    keep = view.rollout is not None and view.rollout.phase is Phase.FAILED and source is not Phase.VALIDATING
+    return view if keep else view.with_status(view.status.model_copy(update={"candidate_revision": ""}))
+
+
+def _note_outcome(view: View, outcome: Outcome) -> View:
+    """Write into the history how the rollout's revision ended."""
+    rollout = view.rollout
+    if rollout is None:
+        return view
+    update = {"outcome": outcome, "reason": rollout.reason, "message": rollout.message}
+    history = [
+        entry.model_copy(update=update) if entry.hash == rollout.revision else entry for entry in view.status.revisions
+    ]
+    return view.with_status(view.status.model_copy(update={"revisions": history}))
+
+
+EFFECTS: Mapping[Phase, Callable[[View, Phase | None], View]] = {
+    Phase.PREPARING: _preparing,
+    Phase.HEALTH_CHECKING: _health_checking,
+    Phase.SWITCHING: _switching,
+    Phase.ROLLING_BACK: _rolling_back,
+    Phase.COMPLETED: _completed,
+    Phase.ROLLED_BACK: _given_up,
+    Phase.FAILED: _given_up,
+}
+"""What entering a phase does, given the phase that was left; phases that aren't named change nothing."""

@@ -1,0 +1,88 @@
+"""What people want: the spec's target, the annotations of a person, and whether the spec can be run at all."""
+
+from __future__ import annotations
+
+from agentteam_operator.api.status import Outcome, Phase
+from agentteam_operator.core import names
+from agentteam_operator.core.gates import Finding
+from agentteam_operator.core.view import View
+
+_MENDABLE = frozenset({"InvalidSpec", "NameConflict"})
+"""Refusals that are looked at again, since what they complain of can be mended outside the spec."""
+
+
+def new_target(view: View) -> Finding | None:
+    """The spec asks for a revision that doesn't serve, and that isn't known to be bad."""
+    target = view.observed.target
+    if target == view.status.active_revision:
+        return None
+    if view.rollout and view.rollout.phase is Phase.FAILED and view.rollout.revision == target:
+        return None
+    if view.status.active_revision and view.failed_before(target):
+        return None
+    what = "back to a retained revision" if view.retained(target) else "a new revision"
+    return Finding("SpecChanged", f"the spec asks for {what}, {target}")
+
+
+def reverted(view: View) -> Finding | None:
+    """The spec asks again for what serves already."""
+    if view.status.active_revision and view.observed.target == view.status.active_revision:
+        return Finding("Reverted", f"the spec asks again for {view.observed.target}, which serves")
+    return None
+
+
+def superseded(view: View) -> Finding | None:
+    """The spec changed while the candidate was on trial."""
+    if view.rollout is None or not view.superseded:
+        return None
+    return Finding("Superseded", f"the spec now asks for {view.observed.target} instead of {view.rollout.revision}")
+
+
+def outcome_of(reason: str) -> Outcome:
+    """What the history says of a candidate that was taken back for this reason."""
+    return Outcome.CANCELLED if reason == "Superseded" else Outcome.FAILED
+
+
+def aborted(view: View) -> Finding | None:
+    """A person said no."""
+    if not view.annotated(names.ANNOTATION_ABORT):
+        return None
+    return Finding("Aborted", f"aborted by the annotation {names.ANNOTATION_ABORT}")
+
+
+def promoted(view: View) -> Finding | None:
+    """A person said yes."""
+    if not view.annotated(names.ANNOTATION_PROMOTE):
+        return None
+    return Finding("Promoted", f"promoted by the annotation {names.ANNOTATION_PROMOTE}")
+
+
+def invalid(view: View) -> Finding | None:
+    """The spec can't be run, or a name it needs belongs to somebody else."""
+    if view.observed.problems:
+        said = "; ".join(f"{problem.path}: {problem.message}" for problem in view.observed.problems)
+        return Finding("InvalidSpec", said)
+    if view.observed.foreign:
+        kind, name = min(view.observed.foreign)
+        return Finding(
+            "NameConflict",
+            f"{kind} {name} exists and isn't this AgentTeam's: delete or rename it, or rename the team",
+        )
+    return None
+
+
+def valid(view: View) -> Finding | None:
+    """Nothing speaks against the spec."""
+    return None if invalid(view) else Finding("Valid", "the spec is valid")
+
+
+def refused_for_now(view: View) -> bool:
+    """The rollout ended with a refusal that can be mended outside the spec."""
+    return view.rollout is not None and view.rollout.reason in _MENDABLE
+
+
+def mended(view: View) -> Finding | None:
+    """What validation refused is acceptable now."""
+    if not refused_for_now(view) or invalid(view):
+        return None
+    return Finding("Mended", "what was refused is acceptable now")

@@ -1,0 +1,140 @@
+"""Judgement: what the metrics say of the candidate, and what is made of their silence."""
+
+from __future__ import annotations
+
+from agentteam_operator.api.rollout import InconclusiveAction, TrafficMode
+from agentteam_operator.api.status import Phase, Verdict
+from agentteam_operator.core import analysis, names
+from agentteam_operator.core.gates import Finding
+from agentteam_operator.core.gates.intent import promoted
+from agentteam_operator.core.view import View
+
+INCONCLUSIVE_HOLD_SECONDS = 60
+"""How long a judgement that has come to no verdict is waited for after its time is up."""
+
+
+def judged(view: View) -> bool:
+    """There is somebody to ask about the candidate, and something to hold it against."""
+    return view.environment.metrics_configured and view.has_base and not _gates_skipped(view)
+
+
+def _gates_skipped(view: View) -> bool:
+    return view.rollout is not None and view.rollout.gates_skipped
+
+
+def worse(view: View) -> Finding | None:
+    """A metric speaks against the candidate."""
+    for verdict in view.judgement.verdicts if view.judgement else ():
+        if verdict.verdict is Verdict.FAILED:
+            return Finding(verdict.reason, f"{verdict.name}: {verdict.message}")
+    return None
+
+
+def acquitted(view: View) -> Finding | None:
+    """Every metric that can be judged was, and none speaks against the candidate."""
+    if not judged(view):
+        return Finding("JudgementSkipped", "no Prometheus is configured: judged by readiness alone")
+    if view.judgement is None or analysis.overall(view.judgement) is not Verdict.PASSED:
+        return None
+    said = "; ".join(f"{found.name}: {found.message}" for found in view.judgement.verdicts if found.message)
+    return Finding("NoWorse", said or "no metric speaks against the new revision")
+
+
+def acquitted_while_serving(view: View) -> Finding | None:
+    """Out of a pause with all traffic on the candidate already: promoted by a person, or acquitted since."""
+    return (promoted(view) or acquitted(view)) if view.committed else None
+
+
+def step_held(view: View) -> Finding | None:
+    """The step's weight was reached and held, on enough answers to go on."""
+    if view.rollout is None or view.elapsed(view.rollout.step_started_at) < view.step.hold_seconds:
+        return None
+    if not judged(view) or view.step.hold_seconds == 0:
+        return Finding("StepHeld", f"held {view.weight_percent} % for {view.step.hold_seconds:g} s")
+    if view.judgement is None or not analysis.enough(view.judgement, view.settings.analysis):
+        return None
+    return Finding("StepHeld", f"held {view.weight_percent} % for {view.step.hold_seconds:g} s, no worse so far")
+
+
+def last_step_held(view: View) -> Finding | None:
+    """The last step was held: what follows is the watch."""
+    is_last = view.rollout is not None and view.rollout.step >= len(view.steps) - 1
+    return step_held(view) if is_last else None
+
+
+def watched(view: View) -> Finding | None:
+    """The watch is over and the candidate acquitted."""
+    if view.settings.watch_seconds == 0:
+        return Finding("WatchSkipped", "spec.rollout.watchSeconds is 0: not watched")
+    return acquitted(view) if view.in_phase_seconds >= view.settings.watch_seconds else None
+
+
+def settle_seconds(view: View) -> float:
+    """How long blue stays whole after the switch: the whole watch when traffic went over at once."""
+    if view.settings.traffic.mode is TrafficMode.IMMEDIATE and not _gates_skipped(view):
+        return view.settings.watch_seconds
+    return view.settings.settle_seconds
+
+
+def settled(view: View) -> Finding | None:
+    """The candidate carried all the traffic for its time.
+
+    A gradual rollout was judged before; with Immediate this is the watch, so it must be acquitted here.
+    """
+    if view.in_phase_seconds < settle_seconds(view):
+        return None
+    judged_before = view.settings.traffic.mode is TrafficMode.GRADUAL or _gates_skipped(view)
+    if judged_before or promoted(view) or settle_seconds(view) == 0:
+        return Finding("Settled", f"carried all traffic for {settle_seconds(view):g} s")
+    return acquitted(view)
+
+
+def undecided(view: View) -> Finding | None:
+    """The judgement's time and its hold are over without a verdict."""
+    if not judged(view) or view.rollout is None or _seconds_since_due(view) < INCONCLUSIVE_HOLD_SECONDS:
+        return None
+    verdicts = view.judgement.verdicts if view.judgement else ()
+    open_ones = [found for found in verdicts if found.verdict in {Verdict.PENDING, Verdict.INCONCLUSIVE}]
+    said = "; ".join(f"{found.name}: {found.message}" for found in open_ones) or "Prometheus has given no answer yet"
+    return Finding("Inconclusive", said)
+
+
+def _seconds_since_due(view: View) -> float:
+    """Seconds since a verdict should have been there."""
+    if view.phase is Phase.WATCHING:
+        return view.in_phase_seconds - view.settings.watch_seconds
+    if view.phase is Phase.SETTLING:
+        return view.in_phase_seconds - settle_seconds(view)
+    started = view.rollout.step_started_at if view.rollout else None
+    return view.elapsed(started) - view.step.hold_seconds - view.settings.watch_seconds
+
+
+def _undecided_means(view: View, action: InconclusiveAction) -> Finding | None:
+    return undecided(view) if view.settings.analysis.on_inconclusive is action else None
+
+
+def undecided_pause(view: View) -> Finding | None:
+    """No verdict, and the spec says to ask a person."""
+    found = _undecided_means(view, InconclusiveAction.PAUSE)
+    if found is None or view.rollout is None:
+        return None
+    how = f"kubectl annotate agentteam {view.observed.team.name} {names.ANNOTATION_PROMOTE}={view.rollout.revision}"
+    back = f"to go back: the same with {names.ANNOTATION_ABORT}"
+    return Finding(found.reason, f"{found.message}. To go on: {how}; {back}")
+
+
+def undecided_rollback(view: View) -> Finding | None:
+    """No verdict, and the spec says to go back."""
+    return _undecided_means(view, InconclusiveAction.ROLLBACK)
+
+
+def undecided_promote(view: View) -> Finding | None:
+    """No verdict, and the spec says to go on."""
+    return _undecided_means(view, InconclusiveAction.PROMOTE)
+
+
+def nobody_promoted(view: View) -> Finding | None:
+    """The pause's deadline passed."""
+    if not view.overdue:
+        return None
+    return Finding("PromotionTimeout", f"nobody promoted it within {view.settings.promotion_timeout_seconds} s")

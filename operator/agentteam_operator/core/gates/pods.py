@@ -1,0 +1,103 @@
+"""Readiness and health: what the cluster and the probe Job say of the candidate's pods."""
+
+from __future__ import annotations
+
+from agentteam_operator.core.gates import Finding
+from agentteam_operator.core.gates.intent import refused_for_now
+from agentteam_operator.core.state import PodObserved
+from agentteam_operator.core.view import View, unready_words
+
+CRASHES_TOLERATED = 2
+"""Restarts of one candidate pod that are put down to chance; one more is a crash loop."""
+
+HEALTH_RETRY_SECONDS = 60
+"""At creation there is nothing to go back to: a failed health check is tried again after this time."""
+
+_HOPELESS = {
+    "ImagePullBackOff": "ImagePullFailed",
+    "InvalidImageName": "ImagePullFailed",
+    "ErrImageNeverPull": "ImagePullFailed",
+    "CrashLoopBackOff": "CrashLoop",
+    "CreateContainerConfigError": "ContainerConfigError",
+    "CreateContainerError": "ContainerConfigError",
+    "RunContainerError": "ContainerConfigError",
+}
+"""Waiting reasons that time alone doesn't mend, and what the rollout calls them."""
+
+
+def ready(view: View) -> Finding | None:
+    """As many candidate pods as this phase wants are ready."""
+    count = len(view.green.ready_pods) if view.green else 0
+    if view.green is None or view.green.replicas < view.green_size or count < view.green_size:
+        return None
+    return Finding("PodsReady", f"{count} of {view.green_size} pods ready")
+
+
+def broken(view: View) -> Finding | None:
+    """A candidate pod is in a state that waiting doesn't mend."""
+    for pod in view.green.pods if view.green else ():
+        reason = _HOPELESS.get(pod.waiting_reason, "CrashLoop" if pod.restarts > CRASHES_TOLERATED else "")
+        if reason and not pod.terminating:
+            return Finding(reason, _pod_words(pod))
+    return None
+
+
+def _pod_words(pod: PodObserved) -> str:
+    words = [f"pod {pod.name}", pod.waiting_reason]
+    if pod.restarts:
+        words.append(f"restarted {pod.restarts} times")
+    return ": ".join(part for part in (*words, pod.message) if part)
+
+
+def not_ready_in_time(view: View) -> Finding | None:
+    """The deadline passed with too few ready pods."""
+    if not view.overdue:
+        return None
+    count = len(view.green.ready_pods) if view.green else 0
+    said = f"{count} of {view.green_size} pods ready after {view.settings.ready_timeout_seconds} s"
+    why = unready_words(view.green.pods) if view.green else ""
+    return Finding("ReadyTimeout", f"{said}; {why}" if why else said)
+
+
+def ready_and_known(view: View) -> Finding | None:
+    """Ready, and a revision that has passed its gates before."""
+    found = ready(view)
+    if found is None or view.rollout is None or not view.rollout.gates_skipped:
+        return None
+    return Finding("RevisionRetained", f"{found.message}; it passed its gates before")
+
+
+def healthy(view: View) -> Finding | None:
+    """The probe Job found every component of every candidate pod healthy."""
+    probe = view.observed.probe
+    if probe is None or not (probe.finished and probe.succeeded):
+        return None
+    return Finding("Healthy", probe.message or "all required components are healthy on every new pod")
+
+
+def healthy_and_immediate(view: View) -> Finding | None:
+    """Healthy, and the next thing is the switch itself: at creation, or with traffic.mode Immediate."""
+    return None if view.gradual else healthy(view)
+
+
+def unhealthy(view: View) -> Finding | None:
+    """The probe Job found a fault after its retries, or never came to a verdict."""
+    probe = view.observed.probe
+    if probe and probe.finished and not probe.succeeded:
+        return Finding("HealthCheckFailed", probe.message or "the probe Job failed without a word")
+    if view.overdue:
+        return Finding("HealthCheckTimeout", "the probe Job came to no verdict in time")
+    return None
+
+
+def recovered(view: View) -> Finding | None:
+    """At creation: a first revision that was given up got ready after all, or its health is worth another look."""
+    if view.rollout is None or view.has_base or view.superseded or view.rollout.reason == "Aborted":
+        return None
+    found = ready(view)
+    if found is None or refused_for_now(view):
+        return None
+    was_unhealthy = view.rollout.reason.startswith("HealthCheck")
+    if was_unhealthy and view.in_phase_seconds < HEALTH_RETRY_SECONDS:
+        return None
+    return Finding("Recovered", f"{found.message}; its health is checked again")

@@ -1,0 +1,100 @@
+"""Traffic: whom the active Service is really sending requests to, and whether that is safe."""
+
+from __future__ import annotations
+
+from agentteam_operator.core.gates import Finding
+from agentteam_operator.core.gates.pods import not_ready_in_time, ready
+from agentteam_operator.core.state import RevisionObserved
+from agentteam_operator.core.view import View, unready_words
+
+
+def lost(view: View) -> Finding | None:
+    """The candidate takes traffic and has no ready pod, while the old revision has some.
+
+    Judged by the pods' readiness, which leads the EndpointSlices: a switch that hasn't reached them yet is no loss.
+    """
+    if view.blue is None or not view.blue.ready_pods or _any_ready(view.green):
+        return None
+    why = unready_words(view.green.pods) if view.green else "its Deployment is gone"
+    said = f"no pod of the new revision is ready, {len(view.blue.ready_pods)} of the old one are"
+    return Finding("EndpointsLost", f"{said}; {why}" if why else said)
+
+
+def _any_ready(revision: RevisionObserved | None) -> bool:
+    return revision is not None and bool(revision.ready_pods)
+
+
+def lost_after_commit(view: View) -> Finding | None:
+    """As `lost`, once all traffic is meant for the candidate."""
+    return lost(view) if view.committed else None
+
+
+def sized(view: View) -> Finding | None:
+    """The candidate can carry all the traffic and the switch may be made."""
+    if view.committed:
+        return None
+    found = ready(view)
+    return Finding("ReadyToSwitch", found.message) if found else None
+
+
+def switched(view: View) -> Finding | None:
+    """The EndpointSlices hold the candidate's pods and no others."""
+    service = view.observed.active_service
+    if not view.committed or view.rollout is None or service is None or not view.selects(view.rollout.revision):
+        return None
+    if not view.green_endpoints or view.green_endpoints < len(service.endpoints):
+        return None
+    return Finding("TrafficSwitched", f"all {view.green_endpoints} endpoints are the new revision's")
+
+
+def first_switched(view: View) -> Finding | None:
+    """At creation: the first revision serves, and there is nothing to settle against."""
+    return None if view.has_base else switched(view)
+
+
+def switch_not_verified(view: View) -> Finding | None:
+    """The deadline of the switch passed."""
+    if not view.overdue:
+        return None
+    if not view.committed:
+        return not_ready_in_time(view)
+    return Finding("SwitchTimeout", "the EndpointSlices never came to hold the new revision's pods alone")
+
+
+def step_not_reached(view: View) -> Finding | None:
+    """The deadline passed and the step's weight was never reached."""
+    if not view.overdue or view.rollout is None or view.rollout.step_started_at is not None:
+        return None
+    if view.stray_pods:
+        return Finding("StrayPods", f"pods of neither revision would get traffic: {', '.join(sorted(view.stray_pods))}")
+    return not_ready_in_time(view)
+
+
+def restored(view: View) -> Finding | None:
+    """The EndpointSlices hold the old revision's pods and none of the candidate's."""
+    if view.rollout is None or not view.selects(view.rollout.base_revision):
+        return None
+    if view.green_endpoints or not view.blue_endpoints:
+        return None
+    return Finding(view.rollout.reason, view.rollout.message)
+
+
+def given_up_restoring(view: View) -> Finding | None:
+    """Traffic is meant for the old revision, but none of its pods got ready in time: nothing better can be had."""
+    if view.rollout is None or not view.overdue or not view.selects(view.rollout.base_revision):
+        return None
+    return Finding(view.rollout.reason, f"{view.rollout.message}; no pod of the old revision is ready")
+
+
+def nothing_to_restore(view: View) -> Finding | None:
+    """At creation: there is no old revision."""
+    if view.has_base or view.rollout is None:
+        return None
+    return Finding(view.rollout.reason, view.rollout.message)
+
+
+def superseded_at_creation(view: View) -> Finding | None:
+    """At creation: the candidate gave way to another spec."""
+    if view.rollout is None or view.rollout.reason != "Superseded":
+        return None
+    return nothing_to_restore(view)

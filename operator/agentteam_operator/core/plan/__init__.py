@@ -1,0 +1,42 @@
+"""From a status to actions: which objects should exist, with which sizes and which traffic, and what differs.
+
+Derived from the status and the observation alone, so that the same state gives the same actions however it came about.
+At most one action a tick is irreversible (traffic, scaling down, deleting a revision's objects), and it is only carried
+out on a live read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentteam_operator.core.plan import children, events, revisions
+from agentteam_operator.core.state import Action
+from agentteam_operator.core.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do in this tick."""
+
+    actions: tuple[Action, ...]
+    irreversible: bool
+    """One of them can't be taken back."""
+    more: bool
+    """Others wait for the next tick."""
+
+
+def actions(view: View) -> Plan:
+    """What brings the cluster to where the status wants it."""
+    safe: list[Action] = [
+        *children.service_account(view),
+        *revisions.creations(view),
+        *revisions.scaling_up(view),
+        *children.in_place(view),
+        *children.obsolete(view),
+    ]
+    final: list[Action] = [*children.traffic(view), *revisions.scaling_down(view), *revisions.pruning(view)]
+    return Plan(
+        actions=(*safe, *final[:1], *events.recent(view)),
+        irreversible=bool(final),
+        more=len(final) > 1,
+    )

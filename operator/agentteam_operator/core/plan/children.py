@@ -1,0 +1,158 @@
+"""Objects that come, change and go with the phases: Services, autoscalers, budgets, Ingress, PodMonitor, probe Job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agentteam_operator.api.status import Phase
+from agentteam_operator.core import names
+from agentteam_operator.core.build import diff, hpa, ingress, job, pdb, podmonitor, service, serviceaccount
+from agentteam_operator.core.plan.revisions import document_of, wanted_sizes
+from agentteam_operator.core.state import Action, ApplyObject, CreateObject, DeleteObject, Manifest
+from agentteam_operator.core.view import JUDGED, View
+
+_BOTH_SERVE = frozenset({Phase.SHIFTING, Phase.WATCHING, Phase.AWAITING_PROMOTION, Phase.SWITCHING})
+_PREVIEWED = frozenset({Phase.HEALTH_CHECKING}) | _BOTH_SERVE
+
+
+def service_account(view: View) -> Iterator[Action]:
+    """The pods' account, before the pods."""
+    if wanted_sizes(view) and not view.spec.pod.service_account_name:
+        yield from _apply_if_different(view, serviceaccount.build(view.observed.team))
+
+
+def traffic_selector(view: View) -> dict[str, str] | None:
+    """Whose pods the active Service should select; None before the first revision serves.
+
+    Both colours are selected while the shift goes on, and never while a third revision's pods could slip in. On the
+    way back the candidate is kept in only while none of the old revision's pods is ready and some of its are: a Service
+    without any endpoint helps nobody.
+    """
+    team = view.observed.team.name
+    active = view.status.active_revision
+    if not active:
+        return None
+    if view.phase is Phase.ROLLING_BACK and view.blue and not view.blue.ready_pods:
+        stranded = bool(view.green and view.green.ready_pods)
+        return names.server_selector(team, None if stranded and not view.stray_pods else active)
+    shared = view.gradual and view.phase in _BOTH_SERVE and not view.committed
+    if shared and not view.stray_pods:
+        return names.server_selector(team)
+    return names.server_selector(team, active)
+
+
+def traffic(view: View) -> Iterator[Action]:
+    """The active Service when its selector changes."""
+    selector = traffic_selector(view)
+    live = view.observed.active_service
+    if selector is None or live is None or dict(live.selector) == selector:
+        return
+    manifest = service.build(view.observed.team, view.spec, selector=selector)
+    if _ours(view, manifest):
+        yield ApplyObject(manifest, live.resource_version)
+
+
+def in_place(view: View) -> Iterator[Action]:
+    """What may change in place, applied where the live object differs; and the probe Job."""
+    for manifest in _manifests(view):
+        yield from _apply_if_different(view, manifest)
+    if view.phase is Phase.HEALTH_CHECKING and view.observed.probe is None and view.rollout and view.green:
+        document = document_of(view, view.rollout.revision, view.green)
+        addresses = sorted(pod.ip for pod in view.green.ready_pods if pod.ip)
+        if document and addresses:
+            yield CreateObject(
+                job.build(
+                    view.observed.team,
+                    document,
+                    view.settings.health,
+                    addresses=addresses,
+                    attempt=view.rollout.attempt,
+                )
+            )
+
+
+def _manifests(view: View) -> Iterator[Manifest]:
+    team, spec = view.observed.team, view.spec
+    selector = traffic_selector(view)
+    live = view.observed.active_service
+    if selector and (live is None or dict(live.selector) == selector):
+        yield service.build(team, spec, selector=selector)
+    if _has_preview(view) and view.rollout:
+        yield service.build(team, spec, selector=names.server_selector(team.name, view.rollout.revision), preview=True)
+    for revision, frozen in _autoscaled(view).items():
+        size = view.observed.revisions[revision].replicas
+        if spec.autoscaling and size:
+            yield hpa.build(team, revision, spec.autoscaling, frozen=frozen, current=size)
+    for revision in _guarded(view):
+        yield pdb.build(team, revision, spec)
+    if view.status.active_revision and spec.ingress:
+        yield ingress.build(team, spec.ingress)
+    if view.status.active_revision and view.environment.pod_monitors_available:
+        yield podmonitor.build(team)
+
+
+def _has_preview(view: View) -> bool:
+    """The preview Service exists only while there is something ready behind it, and it isn't the active one's twin."""
+    return view.phase in _PREVIEWED and not view.committed and bool(view.green and view.green.ready_pods)
+
+
+def _autoscaled(view: View) -> dict[str, bool]:
+    """Revisions with an autoscaler, and whether it is frozen: nothing shrinks while a candidate is on trial."""
+    if not view.spec.autoscaling:
+        return {}
+    wanted: dict[str, bool] = {}
+    if view.active:
+        wanted[view.active.hash] = view.in_progress
+    if view.in_progress and view.blue:
+        wanted[view.blue.hash] = True
+    if view.phase in {Phase.SWITCHING, Phase.SETTLING} and view.green and view.green.deployment_uid:
+        wanted[view.green.hash] = True
+    return wanted
+
+
+def _guarded(view: View) -> list[str]:
+    """Revisions with a disruption budget: those that serve with more than one pod."""
+    serving = [view.active, view.blue if view.in_progress else None]
+    if view.phase in JUDGED | _BOTH_SERVE:
+        serving.append(view.green)
+    return sorted({revision.hash for revision in serving if revision and revision.replicas > 1})
+
+
+def _apply_if_different(view: View, manifest: Manifest) -> Iterator[Action]:
+    """Create what is missing, apply what differs, and leave alone what belongs to somebody else."""
+    key = (manifest["kind"], manifest["metadata"]["name"])
+    if key in view.observed.foreign:
+        return
+    live = view.observed.children.get(key)
+    if live is None:
+        yield CreateObject(manifest)
+    elif diff.differs(manifest, live):
+        yield ApplyObject(manifest, live.get("metadata", {}).get("resourceVersion", ""))
+
+
+def _ours(view: View, manifest: Manifest) -> bool:
+    return (manifest["kind"], manifest["metadata"]["name"]) not in view.observed.foreign
+
+
+_API_VERSIONS = {
+    "Service": "v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "PodDisruptionBudget": "policy/v1",
+    "Ingress": "networking.k8s.io/v1",
+    "PodMonitor": "monitoring.coreos.com/v1",
+    "Job": "batch/v1",
+}
+"""Kinds that come and go with the phases; what belongs to a revision is pruned with it."""
+
+
+def obsolete(view: View) -> Iterator[Action]:
+    """What this team made in place and no longer wants. The active Service stays for as long as the team does."""
+    wanted = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in _manifests(view)}
+    wanted.add(("Service", names.active_service(view.observed.team.name)))
+    if view.phase is Phase.HEALTH_CHECKING and view.rollout:
+        wanted.add(("Job", names.health_job(view.observed.team.name, view.rollout.revision, view.rollout.attempt)))
+    for key, live in sorted(view.observed.children.items()):
+        kind, name = key
+        if key in wanted or kind not in _API_VERSIONS:
+            continue
+        yield DeleteObject(_API_VERSIONS[kind], kind, name, live.get("metadata", {}).get("uid", ""))

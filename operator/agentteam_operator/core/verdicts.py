@@ -1,0 +1,117 @@
+"""Bringing judgement into the status: each gate's latest verdict, with its evidence in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agentteam_operator.api.status import MAX_GATES, AgentTeamStatus, GateStatus, Phase, Verdict
+from agentteam_operator.core import analysis
+from agentteam_operator.core.gates import Finding, judgement
+from agentteam_operator.core.state import PodObserved, RevisionObserved
+from agentteam_operator.core.view import JUDGED, View
+
+STARTING_SECONDS = 60
+"""How long a pod may take to start before its agents count as offline."""
+
+_GATE_OF_PHASE = {
+    Phase.VALIDATING: "validation",
+    Phase.PREPARING: "readiness",
+    Phase.HEALTH_CHECKING: "health",
+}
+_NO_VERDICT = frozenset({"Superseded", "Aborted"})
+"""Reasons to leave a phase that say nothing of the candidate's quality."""
+
+
+def judge(view: View) -> View:
+    """The view with the metrics' verdicts on the candidate, when it serves and there are metrics."""
+    rollout = view.rollout
+    if rollout is None or rollout.phase not in JUDGED:
+        return view
+    if not judgement.judged(view):
+        return _with_gates(view, () if not view.has_base or rollout.gates_skipped else (_skipped(view),))
+    found = analysis.judge(
+        view.settings.analysis,
+        rollout.analysis or analysis.begin(rollout.started_at),
+        view.observed.snapshot,
+        blue=_colour(view, view.blue),
+        green=_colour(view, view.green),
+        mode=analysis.Mode.ONE_SAMPLE if view.committed else analysis.Mode.CONCURRENT,
+        now=view.now,
+    )
+    status = view.status.model_copy(update={"rollout": rollout.model_copy(update={"analysis": found.state})})
+    view = replace(view.with_status(status), judgement=found)
+    return _with_gates(
+        view,
+        tuple(
+            GateStatus(
+                name=verdict.name,
+                verdict=verdict.verdict,
+                value=verdict.value[:64],
+                threshold=verdict.threshold[:128],
+                samples=verdict.samples,
+                reason=verdict.reason,
+                message=verdict.message[:1024],
+                at=view.now,
+            )
+            for verdict in found.verdicts
+        ),
+    )
+
+
+def _colour(view: View, revision: RevisionObserved | None) -> analysis.Colour:
+    if revision is None:
+        return analysis.Colour(pods=frozenset(), created_at={}, offline_agents=0)
+    offline = [pod for pod in revision.pods if _is_offline(view, pod)]
+    return analysis.Colour(
+        pods=frozenset(pod.name for pod in revision.pods),
+        created_at={pod.name: pod.created_at for pod in revision.pods},
+        offline_agents=len(offline) * len(view.spec.team.agents),
+    )
+
+
+def _is_offline(view: View, pod: PodObserved) -> bool:
+    """A pod that should answer and doesn't; one that is only just starting, as at a new step, is not missed yet."""
+    if pod.ready or pod.terminating:
+        return False
+    return pod.restarts > 0 or view.elapsed(pod.created_at) > STARTING_SECONDS
+
+
+def _skipped(view: View) -> GateStatus:
+    return GateStatus(
+        name="analysis",
+        verdict=Verdict.SKIPPED,
+        reason="NoPrometheus",
+        message="the operator knows no Prometheus (chart value prometheus.url): judged by readiness and health alone",
+        at=view.now,
+    )
+
+
+def record(view: View, to: Phase, found: Finding) -> AgentTeamStatus:
+    """The status with the verdict of the gate that the phase being left stands for."""
+    source = view.phase
+    name = _GATE_OF_PHASE.get(source) if source else None
+    if name is None or found.reason in _NO_VERDICT:
+        return view.status
+    failed = to in {Phase.ROLLING_BACK, Phase.FAILED}
+    gate = GateStatus(
+        name=name,
+        verdict=Verdict.FAILED if failed else Verdict.PASSED,
+        reason=found.reason,
+        message=found.message[:1024],
+        at=view.now,
+    )
+    return _with_gates(view, (gate,)).status
+
+
+def _with_gates(view: View, news: tuple[GateStatus, ...]) -> View:
+    """Put verdicts in their places; one that says the same as before keeps its time, so that nothing is rewritten."""
+    rollout = view.rollout
+    if rollout is None or not news:
+        return view
+    held = {gate.name: gate for gate in rollout.gates}
+    for gate in news:
+        before = held.get(gate.name)
+        if before is None or before.model_copy(update={"at": gate.at}) != gate:
+            held[gate.name] = gate
+    update = {"gates": list(held.values())[-MAX_GATES:]}
+    return view.with_status(view.status.model_copy(update={"rollout": rollout.model_copy(update=update)}))
