@@ -22,24 +22,19 @@ from agentteam_operator.core.counting import Colour, Mode, count
 from agentteam_operator.core.evidence import with_evidence
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
 from agentteam_operator.core.state import Snapshot
-from agentteam_operator.core.verdict import Judgement, MetricVerdict
+from agentteam_operator.core.metric_verdict import Judgement, MetricVerdict
 
 __all__ = [
     "DURATION_BOUNDS_SECONDS",
+    "AnalysisStatus",
     "Colour",
     "Judgement",
     "MetricVerdict",
     "Mode",
-    "begin",
     "enough",
     "judge",
     "overall",
 ]
-
-
-def begin(at: datetime) -> AnalysisStatus:
-    """A judgement's first state. Of pods made after `at`, the first failure counts: give the rollout's start."""
-    return AnalysisStatus(started_at=at)
 
 
 def judge(
@@ -54,11 +49,12 @@ def judge(
 ) -> Judgement:
     """The verdict of every metric after a look.
 
-    A snapshot that was judged already (its `at` isn't later than the last one's) changes no state; None stands for a
+    `AnalysisStatus()` begins a judgement. A snapshot that was judged already (its `at` isn't later than the last one's) changes no state; None stands for a
     Prometheus that hasn't been asked yet.
     """
     if state.started_at is None:
-        state = state.model_copy(update={"started_at": now})
+        # Green's pods were made for this rollout: all that they have counted belongs to it, the first failure too.
+        state = state.model_copy(update={"started_at": min(green.created_at.values(), default=now)})
     looked_at = state
     is_new = snapshot is not None and (state.last_sample_at is None or snapshot.at > state.last_sample_at)
     if snapshot is not None and is_new:

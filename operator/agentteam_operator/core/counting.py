@@ -133,7 +133,7 @@ def count(
     created_at = {**blue.created_at, **green.created_at}
     for name in scraped.keys() - known.keys():
         # Without traffic from before the judgement, all that a new pod has counted belongs to it.
-        is_new = state.started_at is not None and name in created_at and created_at[name] > state.started_at
+        is_new = state.started_at is not None and name in created_at and created_at[name] >= state.started_at
         known[name] = _Counters() if is_new else scraped[name]
     changes = {name: found.since(known[name]) for name, found in scraped.items()}
     by_pod = {name: changes[name] for name in green.pods & changes.keys()}

@@ -12,7 +12,7 @@ from agentteam_operator.core import evidence, histogram, sequential
 from agentteam_operator.core.counting import Colour, Mode, finished_tally, recent_tally
 from agentteam_operator.core.gross import GrossFault, gross_fault
 from agentteam_operator.core.sequential import Tally
-from agentteam_operator.core.verdict import MetricVerdict, compared, failing, odds, percent, points, seconds
+from agentteam_operator.core.metric_verdict import MetricVerdict, compared, failing, odds, percent, points, seconds
 
 DEFAULT_MIN_ERROR_EFFECT = 0.005
 DEFAULT_MIN_SLOWNESS_EFFECT = 0.05
@@ -61,7 +61,7 @@ def _gross_verdict(base: MetricVerdict, gross: GrossFault, *, concurrent: bool) 
     where = (
         f"on each of {gross.pods} pods: worse with odds {odds(gross.log_evidence)} even with any one of them left out"
         if gross.pods > 1
-        else f"on its only pod: worse with odds {odds(gross.log_evidence)}, though one sick pod can't be told from a bad revision"
+        else f"on its only pod: worse with odds {odds(gross.log_evidence)}, though it may be the pod that is sick"
     )
     return replace(
         base,
