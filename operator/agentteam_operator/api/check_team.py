@@ -20,7 +20,11 @@ def check_model(model: ModelSpec) -> Found:
     """Fields that the provider needs, or that it has no use for."""
     if model.provider is Provider.OPENAI:
         if not model.model:
-            yield ".model", None, "provider OpenAI needs model: set it to the model's name at that endpoint"
+            yield (
+                ".model",
+                None,
+                "provider OpenAI needs model: set it to the model's name at that endpoint, such as gpt-4o",
+            )
         if model.api_key_secret_ref is None and model.base_url is None:
             yield (
                 "",

@@ -16,10 +16,7 @@ def check_autoscaling(autoscaling: Autoscaling) -> Found:
         yield (
             ".minReplicas",
             autoscaling.min_replicas,
-            (
-                f"minReplicas is {autoscaling.min_replicas} but maxReplicas is {autoscaling.max_replicas}: lower "
-                "minReplicas or raise maxReplicas"
-            ),
+            "minReplicas must not exceed maxReplicas: lower minReplicas or raise maxReplicas",
         )
 
 

@@ -92,13 +92,11 @@ def _weights(spec: AgentTeamSpec) -> Found:
     blue = spec.desired_replicas()
     for index, step in enumerate(spec.rollout.traffic.steps):
         if green_pods_for(step.weight, blue) is None:
+            nearest = nearest_weight(step.weight, blue)
             yield (
                 f".rollout.traffic.steps[{index}].weight",
                 step.weight,
-                (
-                    f"weight {step.weight} can't be made with {blue} pods: the nearest that can is "
-                    f"{nearest_weight(step.weight, blue)}"
-                ),
+                f"weight {step.weight} can't be made with that many pods: the nearest that can is {nearest}",
             )
 
 

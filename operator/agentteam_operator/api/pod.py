@@ -177,8 +177,8 @@ class PodSettings(ApiModel):
             "!has(self.volumeMounts) || self.volumeMounts.all(m,"
             " has(self.volumes) && self.volumes.exists(v, v.name == m.name))",
             "each of volumeMounts needs an entry of volumes with its name: add the volume or correct the name",
-            message_expression="'no entry of volumes has the name ' + self.volumeMounts.filter(m,"
-            " !has(self.volumes) || !self.volumes.exists(v, v.name == m.name))[0].name"
+            message_expression="'no entry of volumes has the name ' + self.volumeMounts[self.volumeMounts.map(m,"
+            " has(self.volumes) && self.volumes.exists(v, v.name == m.name)).indexOf(false)].name"
             " + ': add the volume or correct the name'",
             field_path=".volumeMounts",
         ),

@@ -86,8 +86,6 @@ class TrafficSettings(ApiModel):
             "!has(self.steps) || self.steps.all(a, self.steps.filter(b, b.weight == a.weight).size() == 1)"
             " && self.steps.map(s, s.weight).isSorted()",
             "weights must rise from step to step: sort steps by weight and give each weight once",
-            message_expression="'weights must rise from step to step, but are '"
-            " + self.steps.map(s, string(s.weight)).join(', ') + ': sort steps by weight and give each weight once'",
             field_path=".steps",
         ),
     )
@@ -123,15 +121,11 @@ class AnalysisMetric(ApiModel):
         Rule(
             "!has(self.max) || self.name != 'errorRate' || self.max > 0.0 && self.max < 1.0",
             "the max of errorRate is a share of runs: set it above 0 and below 1",
-            message_expression="'the max of errorRate is a share of runs, but is ' + string(self.max)"
-            " + ': set it above 0 and below 1'",
             field_path=".max",
         ),
         Rule(
             "!has(self.max) || self.name != 'memoryUtilization' || self.max > 0.0 && self.max <= 1.0",
             "the max of memoryUtilization is a share of the container's limit: set it above 0 and at most 1",
-            message_expression="'the max of memoryUtilization is a share of the container\\'s limit, but is '"
-            " + string(self.max) + ': set it above 0 and at most 1'",
             field_path=".max",
         ),
         Rule(

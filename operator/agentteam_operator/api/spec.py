@@ -11,6 +11,7 @@ from agentteam_operator.api.models import ModelSpec
 from agentteam_operator.api.pod import PodSettings
 from agentteam_operator.api.rollout import RolloutSettings
 from agentteam_operator.api.team import RunsSettings, TeamSpec, TelemetrySettings
+from agentteam_operator.api.weight_rule import WEIGHTS_CAN_BE_MADE
 from agentteam_operator.api.workload import (
     DEFAULT_REPLICAS,
     Autoscaling,
@@ -23,7 +24,7 @@ from agentteam_operator.api.workload import (
 IMAGE_PATTERN = r"^([A-Za-z0-9][-A-Za-z0-9._:/@]*)?$"
 VERSION_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 
-_LOST_AGENT = "self.team.agents.filter(a, !self.models.exists(m, m.name == a.model))[0]"
+_LOST_AGENT = "self.team.agents[self.team.agents.map(a, self.models.exists(m, m.name == a.model)).indexOf(false)]"
 
 GRACE_AFTER_RUN_SECONDS = 30
 """How much longer than its longest run a pod may take to go, unless the pod's settings say otherwise."""
@@ -86,6 +87,7 @@ class AgentTeamSpec(RevisionSpec):
             "replicas and autoscaling exclude each other: remove replicas to let load decide, or remove autoscaling",
             field_path=".replicas",
         ),
+        WEIGHTS_CAN_BE_MADE,
     )
 
     replicas: Annotated[int, Field(ge=1, le=500)] | None = None

@@ -29,7 +29,7 @@ def nearest_green_pods(weight: int, blue: int) -> int:
 
 def nearest_weight(weight: int, blue: int) -> int:
     """The whole percentage nearest to `weight` that pods beside `blue` old ones can make."""
-    return round(weight_of(nearest_green_pods(weight, blue), blue))
+    return _rounded_weight(nearest_green_pods(weight, blue), blue)
 
 
 def green_pods_for(weight: int, blue: int) -> int | None:
@@ -40,4 +40,9 @@ def green_pods_for(weight: int, blue: int) -> int | None:
 
 def achievable_weights(blue: int) -> tuple[int, ...]:
     """All weights, in whole percents and rising, that new pods beside `blue` old ones can make."""
-    return tuple(sorted({round(weight_of(green, blue)) for green in range(1, blue + 1)}))
+    return tuple(sorted({_rounded_weight(green, blue) for green in range(1, blue + 1)}))
+
+
+def _rounded_weight(green: int, blue: int) -> int:
+    """The weight as a whole percentage; halves go up, as they do in the API server's rule."""
+    return (200 * green + green + blue) // (2 * (green + blue))

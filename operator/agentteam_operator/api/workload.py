@@ -44,9 +44,7 @@ class Autoscaling(ApiModel):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas",
-            "minReplicas must not exceed maxReplicas",
-            message_expression="'minReplicas is ' + string(self.minReplicas) + ' but maxReplicas is '"
-            " + string(self.maxReplicas) + ': lower minReplicas or raise maxReplicas'",
+            "minReplicas must not exceed maxReplicas: lower minReplicas or raise maxReplicas",
             field_path=".minReplicas",
         ),
     )
