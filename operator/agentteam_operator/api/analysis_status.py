@@ -40,8 +40,8 @@ class AnalysisStatus(LenientModel):
     """All that the judgement needs to go on where it stood."""
 
     started_at: Time | None = None
-    """When the candidate's first pod was made: pods made since are counted from their first run on, others from when they
-    were first looked at."""
+    """When the candidate's first pod was made. Pods made since are counted from their first run on, others from when
+    they were first looked at."""
     last_sample_at: Time | None = None
     """When Prometheus was last looked at."""
     last_block_at: Time | None = None

@@ -21,8 +21,8 @@ from agentteam_operator.core import limits, ratios
 from agentteam_operator.core.counting import Colour, Mode, count
 from agentteam_operator.core.evidence import with_evidence
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
-from agentteam_operator.core.state import Snapshot
 from agentteam_operator.core.metric_verdict import Judgement, MetricVerdict
+from agentteam_operator.core.state import Snapshot
 
 __all__ = [
     "DURATION_BOUNDS_SECONDS",
@@ -49,8 +49,8 @@ def judge(
 ) -> Judgement:
     """The verdict of every metric after a look.
 
-    `AnalysisStatus()` begins a judgement. A snapshot that was judged already (its `at` isn't later than the last one's) changes no state; None stands for a
-    Prometheus that hasn't been asked yet.
+    `AnalysisStatus()` begins a judgement. A snapshot that was judged already (its `at` isn't later than the last one's)
+    changes no state; None stands for a Prometheus that hasn't been asked yet.
     """
     if state.started_at is None:
         # Green's pods were made for this rollout: all that they have counted belongs to it, the first failure too.

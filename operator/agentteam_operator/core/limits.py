@@ -13,8 +13,8 @@ from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, Met
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import histogram
 from agentteam_operator.core.counting import Colour, Mode
-from agentteam_operator.core.state import PodCounters, Snapshot
 from agentteam_operator.core.metric_verdict import MetricVerdict, percent, seconds
+from agentteam_operator.core.state import PodCounters, Snapshot
 
 DEFAULT_FAILURE_LIMIT = 1
 DEFAULT_MAX_MEMORY_UTILIZATION = 0.8

@@ -11,8 +11,8 @@ from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import evidence, histogram, sequential
 from agentteam_operator.core.counting import Colour, Mode, finished_tally, recent_tally
 from agentteam_operator.core.gross import GrossFault, gross_fault
-from agentteam_operator.core.sequential import Tally
 from agentteam_operator.core.metric_verdict import MetricVerdict, compared, failing, odds, percent, points, seconds
+from agentteam_operator.core.sequential import Tally
 
 DEFAULT_MIN_ERROR_EFFECT = 0.005
 DEFAULT_MIN_SLOWNESS_EFFECT = 0.05
