@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentteam_operator.api.field_problems import Found
-from agentteam_operator.api.rollout import AnalysisMetric, MetricName, TrafficMode, TrafficSettings
+from agentteam_operator.api.rollout import AnalysisMetric, Judge, MetricName, TrafficMode, TrafficSettings
 
 
 def check_traffic(traffic: TrafficSettings) -> Found:
@@ -12,11 +12,8 @@ def check_traffic(traffic: TrafficSettings) -> Found:
         yield ".steps", None, "mode Immediate has no steps: remove steps, or set mode to Gradual"
     weights = [step.weight for step in traffic.steps]
     if weights != sorted(set(weights)):
-        shown = ", ".join(map(str, weights))
-        message = (
-            f"weights must rise from step to step, but are {shown}: sort steps by weight and give each weight once"
-        )
-        yield ".steps", shown, message
+        message = "weights must rise from step to step: sort steps by weight and give each weight once"
+        yield ".steps", weights, message
 
 
 _SEQUENTIAL = (MetricName.ERROR_RATE, MetricName.SLOWNESS)
@@ -25,7 +22,7 @@ _SEQUENTIAL = (MetricName.ERROR_RATE, MetricName.SLOWNESS)
 def check_metric(metric: AnalysisMetric) -> Found:
     """Fields that contradict the metric, and limits that are none."""
     yield from _misplaced(metric)
-    right = metric.resolved().judge if metric.judge is None else AnalysisMetric(name=metric.name).resolved().judge
+    right = Judge.SEQUENTIAL if metric.name in _SEQUENTIAL else Judge.THRESHOLD
     if metric.judge not in (None, right):
         message = f"{metric.name} is judged {right}, not {metric.judge}: remove judge or correct it"
         yield ".judge", metric.judge, message
@@ -34,11 +31,10 @@ def check_metric(metric: AnalysisMetric) -> Found:
             message = "p95LatencySeconds needs a limit: set max (seconds), maxIncreasePercent, or both"
             yield "", metric.name, message
     elif metric.name is MetricName.ERROR_RATE and not 0 < metric.max < 1:
-        message = f"the max of errorRate is a share of runs, but is {metric.max:g}: set it above 0 and below 1"
-        yield ".max", metric.max, message
+        yield ".max", metric.max, "the max of errorRate is a share of runs: set it above 0 and below 1"
     elif metric.name is MetricName.MEMORY_UTILIZATION and not 0 < metric.max <= 1:
-        rule = f"the max of memoryUtilization is a share of the container's limit, but is {metric.max:g}"
-        yield ".max", metric.max, f"{rule}: set it above 0 and at most 1"
+        message = "the max of memoryUtilization is a share of the container's limit: set it above 0 and at most 1"
+        yield ".max", metric.max, message
 
 
 def _misplaced(metric: AnalysisMetric) -> Found:

@@ -32,7 +32,7 @@ _NUMBERS = "[" + ", ".join(f"'{number}'" for number in range(101)) + "]"
 WEIGHTS_CAN_BE_MADE = Rule(
     f"[{_PODS}].all(n, {_STEPS}.all(s, {_CAN_BE_MADE}))",
     "each weight must be one that pods can make, k new ones beside the old ones: k / (old + k)",
-    message_expression=f"[{_PODS}].map(n, 'weight ' + {_NUMBERS}[{_FIRST_BAD}] + ' can\\'t be made with that many pods: "
-    f"the nearest that can is ' + {_NUMBERS}[{_NEAREST}])[0]",
+    message_expression=f"[{_PODS}].map(n, 'weight ' + {_NUMBERS}[{_FIRST_BAD}] + ' can\\'t be made with that many pods:"
+    f" the nearest that can is ' + {_NUMBERS}[{_NEAREST}])[0]",
     field_path=".rollout.traffic.steps",
 )
