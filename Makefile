@@ -1,0 +1,66 @@
+# The only entry points. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check unit simulation integration e2e bench images crds cluster-up cluster-down
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONSAFEPATH := 1
+export PYTHONPATH := $(CURDIR)
+CLUSTER ?= local
+PYTEST := .venv/bin/pytest -q
+STEP = @printf '\n\033[1m== %s (at %s)\033[0m\n' "$(1)" "$$(date +%H:%M:%S)"
+
+help: ## list all targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make .venv with the locked packages (every other target does it first)
+	@scripts/setup
+
+demo: setup ## set up a cluster and show the main job: deploy, improve, break, roll back (CLUSTER=existing takes your own)
+	@CLUSTER=$(CLUSTER) .venv/bin/python -m demo
+
+test: check unit simulation integration e2e ## everything that CI runs
+
+check: setup ## lint, format, types, layering
+	$(call STEP,lint and types)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+unit: setup ## unit tests
+	$(call STEP,unit tests)
+	@.venv/bin/python -m tests.cluster build --profile fast
+	$(PYTEST) tests/unit
+
+simulation: setup ## the fault explorer and the judgement's error rates, deterministic part
+	$(call STEP,simulation)
+	$(PYTEST) tests/simulation
+
+integration: setup ## tests on a real API server
+	$(call STEP,integration tests on a real API server)
+	@.venv/bin/python -m tests.cluster up --profile fast
+	$(PYTEST) tests/integration
+
+e2e: setup ## tests on a real node with a real Prometheus
+	$(call STEP,end-to-end tests on a real node)
+	@.venv/bin/python -m tests.cluster up --profile full
+	$(PYTEST) tests/e2e
+
+bench: setup ## measure, and write docs/benchmarks
+	@.venv/bin/python -m tests.cluster up --profile full
+	.venv/bin/python -m tests.bench
+
+images: setup ## build the operator's and the agent's image (IMAGE_REPOSITORY, IMAGE_TAG, IMAGE_BUILDER)
+	@scripts/build-images
+
+crds: setup ## generate the CRDs from the models
+	.venv/bin/python -m agentteam_operator.api.crd
+
+cluster-up: setup ## bring up the local Kubernetes, with its node
+	@.venv/bin/python -m tests.cluster up --profile full
+
+cluster-down: setup ## stop the local Kubernetes and remove all of it but the cache
+	@.venv/bin/python -m tests.cluster down --profile full
+	@.venv/bin/python -m tests.cluster down --profile fast
