@@ -90,7 +90,7 @@ def apply_manifests(profile: Profile) -> None:
         api.apply(path, manifest)
 
 
-def _object(path: str, api_version: str, kind: str, **fields: Any) -> Manifest:
+def _object(path: str, api_version: str, kind: str, **fields: object) -> Manifest:
     *_, name = path.split("/")
     return path, {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, **fields}
 

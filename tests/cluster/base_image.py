@@ -17,7 +17,15 @@ from .profiles import cache_dir
 _SUITE = "bookworm"
 _PACKAGES = ("python3", "python3-venv", "ca-certificates")
 # Of use to people at a terminal only; leaving it out halves the image.
-_UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/lib/apt/lists", "var/cache/apt", "var/log")
+_UNUSED = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+    "var/lib/apt/lists",
+    "var/cache/apt",
+    "var/log",
+)
 _RECIPE_VERSION = 1
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 _REPOSITORY = "localhost/agentteam-base"
@@ -71,7 +79,7 @@ def _debootstrap(root: Path) -> None:
     mirror = [chosen] if (chosen := os.environ.get("AGENTTEAM_DEBIAN_MIRROR")) else []
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(_PACKAGES)}", _SUITE, str(root), *mirror]
     with log_path.open("wb") as log:
-        result = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)  # noqa: S603
+        result = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
     if result.returncode != 0:
         last = (log_path.read_text(errors="replace").strip().splitlines() or ["no output"])[-1]
         raise ClusterError(

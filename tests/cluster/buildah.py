@@ -11,6 +11,9 @@ from . import system
 from .errors import ClusterError
 from .profiles import cache_dir
 
+# About three builds of each of our images, each step of which is kept as an image.
+_MOST_IMAGES = 120
+
 
 def storage_dir() -> Path:
     """Where images and their layers are kept."""
@@ -24,7 +27,7 @@ def run(*arguments: str, quiet: bool = True) -> str:
         ClusterError: when it fails.
     """
     command = ["buildah", "--root", str(storage_dir()), "--runroot", str(storage_dir() / "run"), *arguments]
-    result = subprocess.run(command, capture_output=quiet, text=True, check=False, env=_environment())  # noqa: S603
+    result = subprocess.run(command, capture_output=quiet, text=True, check=False, env=_environment())
     if result.returncode != 0:
         detail = f": {result.stderr.strip()[-1000:]}" if quiet else ", see above"
         raise ClusterError(f"`buildah {' '.join(arguments)}` failed{detail}")
@@ -45,9 +48,10 @@ def export(image: str, reference: str, archive: Path) -> None:
     run("push", "--quiet", image, f"docker-archive:{archive}:{reference}")
 
 
-def unmount() -> None:
-    """Undo the mount that the overlay driver keeps on its folder between runs."""
-    system.unmount_below(storage_dir())
+def prune() -> None:
+    """Drop layers kept for later builds once there are too many; the next build then starts anew."""
+    if len(run("images", "--all", "--quiet").split()) > _MOST_IMAGES:
+        run("rmi", "--prune", "--force")
 
 
 def _environment() -> dict[str, str]:

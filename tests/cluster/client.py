@@ -1,4 +1,4 @@
-"""A small client of the API server, on the standard library: enough to apply manifests and to see that parts are well."""
+"""A small client of the API server, on the standard library: enough to apply manifests and to read conditions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import ClusterError
-from .profiles import LOOPBACK, Profile
+from .profiles import Profile
 
 _TIMEOUT_SECONDS = 5.0
 _FIELD_MANAGER = "agentteam-local-cluster"
@@ -43,7 +43,7 @@ class ApiClient:
     """Requests to one cluster's API server as its administrator."""
 
     def __init__(self, profile: Profile) -> None:
-        self._base = f"https://{LOOPBACK}:{profile.ports.apiserver}"
+        self._base = f"https://{profile.api_address}:{profile.ports.apiserver}"
         self._opener = _opener(tls_context(profile))
 
     def get(self, path: str) -> dict[str, Any] | None:

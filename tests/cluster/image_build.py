@@ -54,7 +54,7 @@ def content_key(dockerfile: Path, context: Path, arguments: Mapping[str, str]) -
     digest.update(repr(sorted(arguments.items())).encode())
     for path in _context_files(context, Ignore.of(context, dockerfile)):
         mode = path.lstat().st_mode
-        content = os.readlink(path).encode() if stat.S_ISLNK(mode) else path.read_bytes()
+        content = str(path.readlink()).encode() if stat.S_ISLNK(mode) else path.read_bytes()
         digest.update(f"{path.relative_to(context)}\0{mode:o}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
@@ -81,6 +81,7 @@ def _build(dockerfile: Path, reference: str, context: Path, arguments: Mapping[s
         )  # fmt: skip
     record = ImageRecord(reference, buildah.image_id(reference) or "", key)
     write_record(record)
+    buildah.prune()
     return record
 
 

@@ -116,7 +116,9 @@ def load_named(profile: Profile, name: str) -> None:
         return
     record = read_record(name) or ImageRecord(name, buildah.image_id(name) or "", "")
     if not record.image_id:
-        raise ClusterError(f"{name!r} is neither a file nor an image that was built: see `images`, or use `build-image`")
+        raise ClusterError(
+            f"{name!r} is neither a file nor an image that was built: see `images`, or use `build-image`"
+        )
     load(profile, record)
 
 
@@ -168,9 +170,11 @@ def _write_loaded(profile: Profile, loaded: dict[str, str]) -> None:
 def _ctr(profile: Profile, *arguments: str) -> str:
     socket = str(profile.containerd_socket)
     if not profile.containerd_socket.exists():
-        raise ClusterError(f"the {FULL.name} cluster isn't up, so there is no node to hold images: run `up --profile full`")
+        raise ClusterError(
+            f"the {FULL.name} cluster isn't up, so there is no node to hold images: run `up --profile full`"
+        )
     command = [str(bin_dir() / "ctr"), "--address", socket, "--namespace", "k8s.io", *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise ClusterError(f"`{' '.join(command)}` failed: {result.stderr.strip()[-500:]}")
     return result.stdout

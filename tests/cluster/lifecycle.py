@@ -122,7 +122,9 @@ def _is_of_this_boot(profile: Profile) -> bool:
 def _discard_if_of_another_boot(profile: Profile) -> None:
     """After the machine's restart nothing of the cluster runs, and its unflushed store isn't to be trusted."""
     if profile.state_dir.exists() and not _is_of_this_boot(profile):
-        print(f"cluster: the {profile.name} cluster is from before the machine's last start; making a new one", flush=True)
+        print(
+            f"cluster: the {profile.name} cluster is from before the machine's last start; making a new one", flush=True
+        )
         if profile.has_node:
             node.remove(profile)
         shutil.rmtree(profile.state_dir)

@@ -117,7 +117,7 @@ def _kubelet(profile: Profile) -> dict[str, Any]:
         "tlsPrivateKeyFile": str(profile.pki_dir / "local.key"),
         "containerRuntimeEndpoint": f"unix://{profile.containerd_socket}",
         "podLogsDir": str(state / "pod-logs"),
-        "volumePluginDir": str(state / "kubelet-volume-plugins"),
+        "volumePluginDir": str(state / "volume-plugins"),
         "podCIDR": POD_CIDR,
         "clusterDNS": [NODE_ADDRESS],
         "clusterDomain": CLUSTER_DOMAIN,

@@ -57,9 +57,7 @@ class Part:
         if self.is_running and self._gets_well():
             return False
         self.stop()
-        processes.spawn(
-            self.argv, record_path=self.record_path, log_path=self.log_path, environment=_environment()
-        )
+        processes.spawn(self.argv, record_path=self.record_path, log_path=self.log_path, environment=_environment())
         processes.wait_until(
             self._is_well_or_dead, self.ready_seconds, f"{self.name} to be well (its log: {self.log_path})"
         )
@@ -137,7 +135,7 @@ def apiserver(profile: Profile) -> Part:
         program("kube-apiserver"),
         f"--etcd-servers=http://{LOOPBACK}:{profile.ports.etcd}",
         f"--secure-port={profile.ports.apiserver}",
-        f"--bind-address={'0.0.0.0' if profile.has_node else LOOPBACK}",
+        f"--bind-address={profile.api_address}",
         f"--advertise-address={profile.api_address}",
         f"--service-cluster-ip-range={profile.service_cidr}",
         "--authorization-mode=Node,RBAC",
@@ -174,7 +172,11 @@ def apiserver(profile: Profile) -> Part:
         # Endpoints may not be loopback addresses, and without a node nobody asks for them.
         argv.append("--endpoint-reconciler-type=none")
     return Part(
-        "apiserver", profile, tuple(argv), https_check(profile, LOOPBACK, profile.ports.apiserver, "/readyz"), 60.0
+        "apiserver",
+        profile,
+        tuple(argv),
+        https_check(profile, profile.api_address, profile.ports.apiserver, "/readyz"),
+        60.0,
     )
 
 
@@ -193,6 +195,7 @@ def controller_manager(profile: Profile) -> Part:
         f"--root-ca-file={profile.pki_dir / 'ca.crt'}",
         "--use-service-account-credentials",
         "--leader-elect=false",
+        f"--flex-volume-plugin-dir={profile.state_dir / 'volume-plugins'}",
         "--horizontal-pod-autoscaler-sync-period=5s",
         "--horizontal-pod-autoscaler-cpu-initialization-period=10s",
         "--horizontal-pod-autoscaler-initial-readiness-delay=5s",

@@ -14,6 +14,7 @@ from .profiles import CLUSTER_DOMAIN, LOOPBACK, NODE_ADDRESS, Profile
 NODE_NAME = "node1"
 _DAYS_VALID = 3650
 _CURVE = "prime256v1"
+_NEW_KEY = f"-newkey ec -pkeyopt ec_paramgen_curve:{_CURVE} -nodes"
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,22 @@ class Certificate:
 def _certificates(profile: Profile) -> tuple[Certificate, ...]:
     service = "kubernetes.default.svc"
     apiserver_names = (
-        "DNS:localhost", "DNS:kubernetes", "DNS:kubernetes.default", f"DNS:{service}", f"DNS:{service}.{CLUSTER_DOMAIN}",
-        f"IP:{LOOPBACK}", f"IP:{NODE_ADDRESS}", f"IP:{profile.kubernetes_service_address}",
-    )  # fmt: skip
+        "DNS:localhost",
+        "DNS:kubernetes",
+        "DNS:kubernetes.default",
+        f"DNS:{service}",
+        f"DNS:{service}.{CLUSTER_DOMAIN}",
+        f"IP:{LOOPBACK}",
+        f"IP:{NODE_ADDRESS}",
+        f"IP:{profile.kubernetes_service_address}",
+    )
     local_names = (
-        "DNS:localhost", f"DNS:{NODE_NAME}", "DNS:metrics-server.kube-system.svc", f"IP:{LOOPBACK}", f"IP:{NODE_ADDRESS}",
-    )  # fmt: skip
+        "DNS:localhost",
+        f"DNS:{NODE_NAME}",
+        "DNS:metrics-server.kube-system.svc",
+        f"IP:{LOOPBACK}",
+        f"IP:{NODE_ADDRESS}",
+    )
     return (
         Certificate("apiserver", "/CN=kube-apiserver", names=apiserver_names),
         # Serves the kubelet, the scheduler, the controller manager and metrics-server: all at this machine's addresses.
@@ -69,21 +80,22 @@ def ensure(profile: Profile) -> None:
         _write_kubeconfig(profile, user)
 
 
-def _openssl(*arguments: str, cwd: Path) -> None:
-    subprocess.run(["openssl", *arguments], cwd=cwd, check=True, capture_output=True)  # noqa: S603, S607
+def _openssl(command: str, folder: Path) -> None:
+    # No argument of ours holds a blank.
+    subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
 
 
 def _make_all(profile: Profile, folder: Path) -> None:
     for authority in ("ca", "front-proxy-ca"):
+        subject = f"/CN=agentteam-{profile.name}-{authority}"
         _openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{_CURVE}", "-nodes", "-days", str(_DAYS_VALID),
-            "-subj", f"/CN=agentteam-{profile.name}-{authority}", "-keyout", f"{authority}.key", "-out", f"{authority}.crt",
-            cwd=folder,
-        )  # fmt: skip
+            f"req -x509 {_NEW_KEY} -days {_DAYS_VALID} -subj {subject} -keyout {authority}.key -out {authority}.crt",
+            folder,
+        )
     for certificate in _certificates(profile):
         _make(certificate, folder)
-    _openssl("ecparam", "-name", _CURVE, "-genkey", "-noout", "-out", "service-account.key", cwd=folder)
-    _openssl("ec", "-in", "service-account.key", "-pubout", "-out", "service-account.pub", cwd=folder)
+    _openssl(f"ecparam -name {_CURVE} -genkey -noout -out service-account.key", folder)
+    _openssl("ec -in service-account.key -pubout -out service-account.pub", folder)
 
 
 def _make(certificate: Certificate, folder: Path) -> None:
@@ -91,16 +103,9 @@ def _make(certificate: Certificate, folder: Path) -> None:
     extensions = folder / f"{name}.ext"
     alternative_names = ",".join(certificate.names)
     extensions.write_text(f"subjectAltName={alternative_names}\nextendedKeyUsage=serverAuth,clientAuth\n")
-    _openssl(
-        "req", "-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{_CURVE}", "-nodes",
-        "-subj", certificate.subject, "-keyout", f"{name}.key", "-out", f"{name}.csr",
-        cwd=folder,
-    )  # fmt: skip
-    _openssl(
-        "x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-CAcreateserial",
-        "-days", str(_DAYS_VALID), "-extfile", extensions.name, "-out", f"{name}.crt",
-        cwd=folder,
-    )  # fmt: skip
+    _openssl(f"req {_NEW_KEY} -subj {certificate.subject} -keyout {name}.key -out {name}.csr", folder)
+    signer = f"-CA {authority}.crt -CAkey {authority}.key -CAcreateserial"
+    _openssl(f"x509 -req -in {name}.csr {signer} -days {_DAYS_VALID} -extfile {name}.ext -out {name}.crt", folder)
 
 
 def kubeconfig_path(profile: Profile, user: str) -> Path:
@@ -117,7 +122,7 @@ def _write_kubeconfig(profile: Profile, user: str) -> None:
         return base64.b64encode((profile.pki_dir / file).read_bytes()).decode()
 
     name = f"agentteam-{profile.name}"
-    server = f"https://{LOOPBACK}:{profile.ports.apiserver}"
+    server = f"https://{profile.api_address}:{profile.ports.apiserver}"
     document = {
         "apiVersion": "v1",
         "kind": "Config",

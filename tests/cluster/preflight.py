@@ -18,7 +18,13 @@ _MACHINES = ("x86_64", "aarch64")
 _RUN_AS_ROOT = "run it as root (for example with sudo), or use a cluster of your own (KUBECONFIG)"
 # Program -> the Debian package that holds it.
 _CONTROL_PLANE_PACKAGES = {"openssl": "openssl"}
-_NODE_PACKAGES = {**_CONTROL_PLANE_PACKAGES, "ip": "iproute2", "nft": "nftables", "conntrack": "conntrack", "runc": "runc"}
+_NODE_PACKAGES = {
+    **_CONTROL_PLANE_PACKAGES,
+    "ip": "iproute2",
+    "nft": "nftables",
+    "conntrack": "conntrack",
+    "runc": "runc",
+}
 _IMAGE_PACKAGES = {"buildah": "buildah", "debootstrap": "debootstrap"}
 
 
@@ -58,7 +64,7 @@ def go_version(modules_dir: Path) -> str:
     mend = f"install Go {'.'.join(map(str, needed))} or newer from go.dev/dl and put it on PATH"
     try:
         line = subprocess.run(
-            ["go", "version"],  # noqa: S607
+            ["go", "version"],
             capture_output=True,
             text=True,
             check=True,
@@ -102,8 +108,8 @@ def ensure_packages(*, node: bool, images: bool = False) -> None:
     print(f"cluster: installing Debian packages {listed}", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
-        result = subprocess.run(  # noqa: S603
-            ["apt-get", "--quiet", *arguments],  # noqa: S607
+        result = subprocess.run(
+            ["apt-get", "--quiet", *arguments],
             capture_output=True,
             text=True,
             check=False,

@@ -91,7 +91,7 @@ def spawn(argv: Sequence[str], *, record_path: Path, log_path: Path, environment
         # The log of the run before holds why it ended.
         log_path.replace(log_path.with_suffix(".previous.log"))
     with log_path.open("ab") as log:
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             ["/usr/bin/setsid", "--fork", "/bin/sh", "-c", _RECORD_THEN_EXEC, "sh", str(record_path), *argv],
             stdin=subprocess.DEVNULL,
             stdout=log,

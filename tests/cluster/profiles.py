@@ -76,7 +76,7 @@ class Profile:
 
     @property
     def api_address(self) -> str:
-        """The address that the API server announces: pods must reach it in the full profile."""
+        """Where the API server listens: on the node's address in the full profile, as pods must reach it."""
         return NODE_ADDRESS if self.has_node else LOOPBACK
 
     @property

@@ -1,7 +1,8 @@
 """Builds the cluster's programs from the Go modules in ``modules/`` into the cache, each once for its inputs.
 
-Each module has a go.mod of its own, as their dependency sets conflict. A build lands in ``<cache>/store/<module>-<key>``,
-where the key covers everything that goes in; ``<cache>/bin`` links to the programs of the newest builds.
+Each module has a go.mod of its own, as their dependency sets conflict. A build lands in
+``<cache>/store/<module>-<key>``, where the key covers everything that goes in; ``<cache>/bin`` links to the programs
+of the newest builds.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ KUBERNETES = Module(
     _same_names("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"),
     variables={
         f"{_VERSION_PACKAGE}.gitVersion": _KUBERNETES_VERSION,
-        f"{_VERSION_PACKAGE}.gitMajor": _KUBERNETES_VERSION[1:].split(".")[0],
+        f"{_VERSION_PACKAGE}.gitMajor": _KUBERNETES_VERSION[1:].split(".", maxsplit=1)[0],
         f"{_VERSION_PACKAGE}.gitMinor": _KUBERNETES_VERSION.split(".")[1],
         f"{_VERSION_PACKAGE}.gitTreeState": "clean",
     },
@@ -77,9 +78,7 @@ PAUSE = Module("pause", _same_names("pause"), target=".")
 COREDNS = Module("coredns", _same_names("coredns"), target=".")
 METRICS_SERVER = Module("metrics-server", _same_names("metrics-server"))
 HELM = Module("helm", _same_names("helm"))
-PROMETHEUS = Module(
-    "prometheus", _same_names("prometheus", "promtool"), tags=("remove_all_sd", "enable_kubernetes_sd")
-)
+PROMETHEUS = Module("prometheus", _same_names("prometheus", "promtool"), tags=("remove_all_sd", "enable_kubernetes_sd"))
 
 FAST_MODULES = (ETCD, KUBERNETES)
 FULL_MODULES = (*FAST_MODULES, CONTAINERD, CNI, PAUSE, COREDNS, METRICS_SERVER, HELM, PROMETHEUS)
@@ -116,7 +115,9 @@ def build(profile_names: Iterable[str]) -> None:
             preflight.check_build(cold=KUBERNETES in missing)
         started = time.monotonic()
         for number, module in enumerate(missing, start=1):
-            _report(f"[{number}/{len(missing)}] building {module.name} ({', '.join(module.programs.values())})", started)
+            _report(
+                f"[{number}/{len(missing)}] building {module.name} ({', '.join(module.programs.values())})", started
+            )
             _build_one(module, store_dir(module, go_version))
         if missing:
             _report("built; dropping the compiler's own caches", started)
@@ -159,8 +160,8 @@ def _build_one(module: Module, destination: Path) -> None:
     log_path = cache_dir() / "logs" / f"build-{module.name}.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("wb") as log:
-        result = subprocess.run(  # noqa: S603
-            ["nice", "-n", "5", "go", "build", *module.arguments(), "-o", f"{aside}/", module.target],  # noqa: S607
+        result = subprocess.run(
+            ["nice", "-n", "5", "go", "build", *module.arguments(), "-o", f"{aside}/", module.target],
             cwd=module.source_dir,
             env=_go_environment(),
             stdout=log,
@@ -174,7 +175,9 @@ def _build_one(module: Module, destination: Path) -> None:
         )
     absent = [file for file in module.programs if not (aside / file).is_file()]
     if absent:
-        raise ClusterError(f"building {module.name} made no {absent[0]}: modules/{module.name}/go.mod must list it as a tool")
+        raise ClusterError(
+            f"building {module.name} made no {absent[0]}: modules/{module.name}/go.mod must list it as a tool"
+        )
     for file, program in module.programs.items():
         (aside / file).rename(aside / program)
     aside.rename(destination)

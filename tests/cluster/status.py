@@ -10,7 +10,7 @@ from .profiles import Profile
 def show(profile: Profile) -> int:
     """Print each part's state and the cluster's places; 0 when all is well, else 1."""
     if not profile.state_dir.exists():
-        print(f"the {profile.name} cluster is down: bring it up with `python3 -m tests.cluster up --profile {profile.name}`")
+        print(f"the {profile.name} cluster is down; to have it: python3 -m tests.cluster up --profile {profile.name}")
         return 1
     for part in lifecycle.all_parts(profile):
         record = part.record
@@ -20,7 +20,7 @@ def show(profile: Profile) -> int:
     print(f"{'audit log':20} {profile.audit_log}")
     if lifecycle.is_up(profile):
         return 0
-    print(f"not all is well: mend it with `python3 -m tests.cluster up --profile {profile.name}`")
+    print(f"not all is well; to mend it: python3 -m tests.cluster up --profile {profile.name}")
     return 1
 
 

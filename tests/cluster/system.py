@@ -73,7 +73,7 @@ def ensure_network(profile: Profile) -> None:
         _run("ip", "link", "add", LINK, "type", "bridge")
     _run("ip", "address", "replace", f"{NODE_ADDRESS}/24", "dev", LINK)
     _run("ip", "link", "set", LINK, "up")
-    # Without it a machine that has no default route couldn't reach a Service: the route is looked up before the rewrite.
+    # The route is looked up before kube-proxy's rules rewrite the address: a machine without a default route needs it.
     _run("ip", "route", "replace", profile.service_cidr, "dev", LINK)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     rules = (
@@ -141,7 +141,8 @@ def _restore(profile: Profile) -> None:
         if _read_sysctl(name) != value:
             Path("/proc/sys", name).write_text(value)
     for name in before["absentPaths"]:
-        shutil.rmtree(name, ignore_errors=True)
+        if not Path(name, "containerd.sock").exists():  # Somebody's own containerd came since, and lives there.
+            shutil.rmtree(name, ignore_errors=True)
 
 
 def _pod_processes(profile: Profile) -> Iterator[int]:
@@ -182,7 +183,7 @@ def unmount_below(folder: Path) -> None:
             _succeeds("umount", "--lazy", str(point))
     left = mounts_below(folder, Path("/proc/self/mountinfo").read_text())
     if left:
-        raise ClusterError(f"can't unmount {left[0]}: see who uses it with `fuser -vm {left[0]}`, then run `down` again")
+        raise ClusterError(f"can't unmount {left[0]}: see who uses it (`fuser -vm {left[0]}`), then run `down` again")
 
 
 def _pod_cgroups() -> list[Path]:
@@ -210,10 +211,10 @@ def _remove_shim_sockets(profile: Profile) -> None:
 
 
 def _succeeds(*command: str) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _run(*command: str, stdin: str | None = None) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, input=stdin, check=False)  # noqa: S603
+    result = subprocess.run(command, capture_output=True, text=True, input=stdin, check=False)
     if result.returncode != 0:
         raise ClusterError(f"`{' '.join(command)}` failed: {result.stderr.strip()}")
