@@ -19,6 +19,7 @@ from agentteam_operator.api.base import ApiModel, Rule
 Schema = dict[str, Any]
 
 _UNWANTED = frozenset({"title", "default", "const", "propertyNames", "$ref", "$defs", "anyOf", "additionalProperties"})
+_LONGEST_SHOWN_DEFAULT = 40
 _FORMATS = {"integer": "int64", "number": "double"}
 
 
@@ -74,7 +75,7 @@ def _add_what_models_know(schema: Schema, model: type[BaseModel]) -> None:
         property_schema = schema["properties"][field.alias or name]
         default = _default_of(field) if issubclass(model, ApiModel) else None
         if default is not None:
-            property_schema["default"] = default
+            property_schema |= {"default": default, "description": _with_default(property_schema, default)}
         inner = _inner_model(field.annotation)
         if inner is not None:
             _add_what_models_know(property_schema.get("items", property_schema), inner)
@@ -96,6 +97,14 @@ def _default_of(field: FieldInfo) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(field.default, BaseModel):
         return field.default.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return to_jsonable_python(field.default, by_alias=True, exclude_none=True)
+
+
+def _with_default(schema: Schema, default: object) -> str:
+    """The description with the default at its end, since `kubectl explain` doesn't show defaults by itself."""
+    description: str = schema["description"]
+    shown = str(default).lower() if isinstance(default, bool) else str(default)
+    is_shown = not isinstance(default, dict | list) and 0 < len(shown) <= _LONGEST_SHOWN_DEFAULT
+    return f"{description} Default: {shown}" if is_shown else description
 
 
 def _inner_model(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - annotations are of any kind
