@@ -56,7 +56,7 @@ images: setup ## build the operator's and the agent's image (IMAGE_REPOSITORY, I
 	@scripts/build-images
 
 crds: setup ## generate the CRDs from the models
-	.venv/bin/python -m agentteam_operator.api.crd
+	.venv/bin/python -m agentteam_operator.api.crd crds/agentteam.dev_agentteams.yaml charts/agentteam-operator/files/crds/agentteams.yaml
 
 cluster-up: setup ## bring up the local Kubernetes, with its node
 	@.venv/bin/python -m tests.cluster up --profile full
