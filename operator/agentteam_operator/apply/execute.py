@@ -1,0 +1,105 @@
+"""Carry a decision out, through a port: the one place at which faults are simulated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from agentteam_operator.api.status import AgentTeamStatus
+from agentteam_operator.core.state import (
+    Action,
+    ApplyObject,
+    CreateObject,
+    Decision,
+    DeleteObject,
+    EmitEvent,
+    Manifest,
+    Observed,
+    ScaleDeployment,
+    TeamRef,
+)
+from agentteam_operator.kube import resources
+from agentteam_operator.kube.errors import Conflict
+from agentteam_operator.kube.resources import Resource
+
+
+class NameConflict(Conflict):
+    """An object of this name exists and isn't controlled by the team: it is left as it is."""
+
+    def __init__(self, kind: str, name: str, namespace: str) -> None:
+        """Say whose name it is."""
+        super().__init__(
+            f"{kind} {namespace}/{name} exists and isn't this AgentTeam's: delete or rename it, or rename the team"
+        )
+        self.kind = kind
+        self.name = name
+
+
+class ClusterWriter(Protocol):
+    """What can be done to the cluster. Every method raises a `KubeError`; after any of them nothing is half done."""
+
+    async def write_status(self, team: TeamRef, status: AgentTeamStatus, resource_version: str) -> None:
+        """Replace the team's status, if the team is still at this version."""
+
+    async def create(self, team: TeamRef, manifest: Manifest) -> None:
+        """Create an object; one that is there already and is the team's counts as created."""
+
+    async def apply(self, team: TeamRef, manifest: Manifest, resource_version: str) -> None:
+        """Make the team's object as the manifest says, if it is still at this version ("" for any, or none)."""
+
+    async def scale(self, team: TeamRef, name: str, replicas: int, resource_version: str) -> None:
+        """Set the replicas of a Deployment, if it is still at this version."""
+
+    async def delete(self, team: TeamRef, resource: Resource, name: str, uid: str) -> None:
+        """Delete an object, if it is still this one; one that is gone counts as deleted."""
+
+    async def create_event(self, team: TeamRef, event: EmitEvent) -> None:
+        """Tell it, unless it was told already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What was done."""
+
+    wrote_status: bool
+    actions: int
+    """Actions that changed something; Events not counted."""
+
+    @property
+    def changed(self) -> bool:
+        """There is something new to decide on, of which no watch will tell: the answers are in the cache already."""
+        return self.wrote_status or self.actions > 0
+
+
+async def execute(decision: Decision, observed: Observed, writer: ClusterWriter) -> Executed:
+    """Write the status if it changed, then carry the actions out in order.
+
+    Intent comes before effect: when the status can't be written, nothing else is.
+
+    Raises:
+        KubeError: of the first write that failed; those behind it weren't tried.
+    """
+    changed = decision.status.to_document() != observed.status.to_document()
+    if changed:
+        await writer.write_status(observed.team, decision.status, observed.team.resource_version)
+    done = 0
+    for action in decision.actions:
+        await _carry_out(action, observed.team, writer)
+        done += not isinstance(action, EmitEvent)
+    return Executed(wrote_status=changed, actions=done)
+
+
+async def _carry_out(action: Action, team: TeamRef, writer: ClusterWriter) -> None:
+    match action:
+        case CreateObject(manifest):
+            await writer.create(team, manifest)
+        case ApplyObject(manifest, resource_version):
+            await writer.apply(team, manifest, resource_version)
+        case ScaleDeployment(name, replicas, resource_version):
+            await writer.scale(team, name, replicas, resource_version)
+        case DeleteObject(_, kind, name, uid):
+            await writer.delete(team, resources.BY_KIND[kind], name, uid)
+        case EmitEvent():
+            await writer.create_event(team, action)
+        case _:
+            assert_never(action)

@@ -1,0 +1,254 @@
+"""From a team's objects to one `Observed`: pure, so that a simulated cluster reads as the real one does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from agentteam_operator.api.field_problems import FieldProblem, problems_of
+from agentteam_operator.api.revision import revision_hash
+from agentteam_operator.api.spec import AgentTeamSpec
+from agentteam_operator.api.status import AgentTeamStatus
+from agentteam_operator.api.validation import validate
+from agentteam_operator.core import names
+from agentteam_operator.core.state import (
+    Manifest,
+    Observed,
+    PodObserved,
+    ProbeObserved,
+    RevisionObserved,
+    ServiceObserved,
+    Snapshot,
+    TeamRef,
+)
+from agentteam_operator.observe.pods import is_over, read_pod, read_time, termination_message
+
+ObjectKey = tuple[str, str]
+Objects = Mapping[ObjectKey, Manifest]
+
+SpecReading = tuple[AgentTeamSpec | None, tuple[FieldProblem, ...], str]
+"""Spec, its problems, and its revision's hash."""
+
+_NOT_CHILDREN = frozenset({"Pod", "EndpointSlice"})
+"""Watched, but made and owned by Kubernetes' own controllers."""
+
+
+class UnknownStatus(Exception):  # noqa: N818 - a state of things, not a fault of ours
+    """The stored status can't be read: a newer operator's, or edited by hand. The team is held as it is."""
+
+
+def assemble(
+    team: Manifest,
+    objects: Objects,
+    *,
+    foreign: frozenset[ObjectKey] = frozenset(),
+    documents: Mapping[str, Mapping[str, Any]] | None = None,
+    pod_words: Mapping[str, str] | None = None,
+    snapshot: Snapshot | None = None,
+    live: bool = False,
+    read_spec: Callable[[Manifest], SpecReading] | None = None,
+) -> Observed:
+    """The whole state of one team.
+
+    Args:
+        team: the AgentTeam object.
+        objects: all objects that bear the team's label, by (kind, name).
+        foreign: (kind, name) of objects without our labels that stand where one of ours should.
+        documents: app.yaml of each revision, parsed, by revision; only on a live read.
+        pod_words: what Events say of pods that don't start, by the pod's name.
+        snapshot: the latest look at Prometheus.
+        live: read from the API server for this tick.
+        read_spec: another `parse_spec`, such as one that remembers.
+
+    Raises:
+        UnknownStatus: when the stored status holds what this version can't read.
+    """
+    ref = team_ref(team)
+    status = read_status(team)
+    spec, problems, target = (read_spec or parse_spec)(team)
+    children = {key: item for key, item in objects.items() if key[0] not in _NOT_CHILDREN and controlled(item, ref.uid)}
+    others = frozenset(key for key in objects if key[0] not in _NOT_CHILDREN and key not in children)
+    pods = _server_pods(objects, pod_words or {})
+    revisions = _revisions(ref, children, pods, documents or {})
+    mine = {pod.name for revision in revisions.values() for pod in revision.pods if revision.deployment_uid}
+    return Observed(
+        team=ref,
+        status=status,
+        spec=spec,
+        problems=problems,
+        target=target,
+        revisions=revisions,
+        active_service=_service(names.active_service(ref.name), children, objects),
+        preview_service=_service(names.preview_service(ref.name), children, objects),
+        children=children,
+        foreign=foreign | others,
+        probe=_probe(ref, status, children, objects),
+        stray_pods=frozenset(pod.name for _, pod in pods if pod.name not in mine and not pod.terminating),
+        snapshot=snapshot,
+        live=live,
+    )
+
+
+def team_ref(team: Manifest) -> TeamRef:
+    """The AgentTeam's identity and version."""
+    metadata = team["metadata"]
+    return TeamRef(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        resource_version=metadata.get("resourceVersion", ""),
+        annotations=metadata.get("annotations") or {},
+    )
+
+
+def read_status(team: Manifest) -> AgentTeamStatus:
+    """The stored status; the default one when there is none yet."""
+    try:
+        return AgentTeamStatus.parse(team.get("status") or {})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UnknownStatus(
+            f"status.{where} is {json.dumps(first['input'], default=str)[:80]}, which this operator doesn't know "
+            f"({first['msg']}): run the operator that wrote it, or clear the team's status"
+        ) from error
+
+
+def parse_spec(team: Manifest) -> SpecReading:
+    """The spec (None when it can't be read at all), all that is wrong with it, and the revision that it asks for."""
+    try:
+        spec = AgentTeamSpec.parse(team.get("spec") or {})
+    except ValidationError as error:
+        return None, tuple(problems_of(error, AgentTeamSpec, path="spec")), ""
+    return spec, tuple(validate(spec, team["metadata"]["name"])), revision_hash(spec)
+
+
+def controlled(item: Manifest, uid: str) -> bool:
+    """The object's controller is this very team, not a namesake of another time."""
+    owners = item.get("metadata", {}).get("ownerReferences") or []
+    return any(owner.get("uid") == uid and owner.get("controller") for owner in owners)
+
+
+def _server_pods(objects: Objects, words: Mapping[str, str]) -> list[tuple[Manifest, PodObserved]]:
+    return [
+        (item, read_pod(item, words.get(name, "")))
+        for (kind, name), item in sorted(objects.items())
+        if kind == "Pod" and _label(item, names.LABEL_ROLE) == names.ROLE_SERVER and not is_over(item)
+    ]
+
+
+def _revisions(
+    ref: TeamRef,
+    children: Objects,
+    pods: list[tuple[Manifest, PodObserved]],
+    documents: Mapping[str, Mapping[str, Any]],
+) -> dict[str, RevisionObserved]:
+    """Each revision by its Deployment, its ConfigMap, or both, under their one name."""
+    hashes = {
+        _label(item, names.LABEL_REVISION)
+        for (kind, name), item in children.items()
+        if kind in {"Deployment", "ConfigMap"}
+        and name == names.revision_object(ref.name, _label(item, names.LABEL_REVISION))
+    }
+    return {revision: _revision(ref, revision, children, pods, documents.get(revision)) for revision in sorted(hashes)}
+
+
+def _revision(
+    ref: TeamRef,
+    revision: str,
+    children: Objects,
+    pods: list[tuple[Manifest, PodObserved]],
+    document: Mapping[str, Any] | None,
+) -> RevisionObserved:
+    name = names.revision_object(ref.name, revision)
+    deployment, config = children.get(("Deployment", name)), children.get(("ConfigMap", name))
+    first = deployment or config or {}
+    spec = deployment["spec"] if deployment else {}
+    containers = spec.get("template", {}).get("spec", {}).get("containers", [])
+    return RevisionObserved(
+        hash=revision,
+        created_at=read_time(first["metadata"]["creationTimestamp"]),
+        deployment_uid=deployment["metadata"]["uid"] if deployment else "",
+        replicas=spec.get("replicas", 0),
+        image=containers[0]["image"] if containers else "",
+        version=_label(first, names.LABEL_VERSION),
+        pods=tuple(pod for item, pod in pods if _made_by(item, name)) if deployment else (),
+        resource_version=deployment["metadata"]["resourceVersion"] if deployment else "",
+        config_uid=config["metadata"]["uid"] if config else "",
+        document=document,
+    )
+
+
+def _made_by(pod: Manifest, deployment: str) -> bool:
+    """The pod is of one of the Deployment's ReplicaSets, which bear its name and a suffix without a dash."""
+    owners = pod["metadata"].get("ownerReferences") or []
+    return any(
+        owner.get("kind") == "ReplicaSet" and owner.get("name", "").rpartition("-")[0] == deployment for owner in owners
+    )
+
+
+def _service(name: str, children: Objects, objects: Objects) -> ServiceObserved | None:
+    live = children.get(("Service", name))
+    if live is None:
+        return None
+    slices = (
+        item
+        for (kind, _), item in objects.items()
+        if kind == "EndpointSlice" and _label(item, "kubernetes.io/service-name") == name
+    )
+    return ServiceObserved(
+        selector=live.get("spec", {}).get("selector") or {},
+        resource_version=live["metadata"]["resourceVersion"],
+        endpoints=frozenset(
+            endpoint["targetRef"]["name"]
+            for item in slices
+            for endpoint in item.get("endpoints") or []
+            if endpoint.get("targetRef", {}).get("kind") == "Pod" and _serves(endpoint.get("conditions") or {})
+        ),
+    )
+
+
+def _serves(conditions: Mapping[str, Any]) -> bool:
+    """Ready (unknown counts as ready, says the API) and not on its way out."""
+    return conditions.get("ready") is not False and not conditions.get("terminating")
+
+
+def _probe(ref: TeamRef, status: AgentTeamStatus, children: Objects, objects: Objects) -> ProbeObserved | None:
+    """The verdict of the candidate's current probe Job."""
+    if status.rollout is None:
+        return None
+    name = names.health_job(ref.name, status.rollout.revision, status.rollout.attempt)
+    job = children.get(("Job", name))
+    if job is None:
+        return None
+    ended = {
+        condition["type"]: condition
+        for condition in job.get("status", {}).get("conditions") or []
+        if condition.get("status") == "True" and condition.get("type") in {"Complete", "Failed"}
+    }
+    failed = ended.get("Failed", {})
+    words = _verdict_words(name, objects) or ": ".join(
+        part for part in (failed.get("reason", ""), failed.get("message", "")) if part
+    )
+    return ProbeObserved(finished=bool(ended), succeeded="Complete" in ended, message=words)
+
+
+def _verdict_words(job: str, objects: Objects) -> str:
+    """The message of the verdict that the Job's pod left as its last words."""
+    for (kind, _), pod in sorted(objects.items()):
+        if kind == "Pod" and any(owner.get("name") == job for owner in pod["metadata"].get("ownerReferences") or []):
+            text = termination_message(pod)
+            try:
+                verdict = json.loads(text)
+            except ValueError:
+                return text.strip()
+            return str(verdict.get("message", "")) if isinstance(verdict, dict) else text.strip()
+    return ""
+
+
+def _label(item: Manifest, label: str) -> str:
+    return str((item.get("metadata", {}).get("labels") or {}).get(label, ""))

@@ -1,0 +1,239 @@
+"""`observe`: one team's whole state, from the cache or, before what can't be taken back, from the API server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import yaml
+
+from agentteam_operator.core import names
+from agentteam_operator.core.state import Manifest, Observed, Snapshot
+from agentteam_operator.kube import resources
+from agentteam_operator.kube.client import KubeClient
+from agentteam_operator.kube.errors import KubeError, NotFound
+from agentteam_operator.kube.resources import Resource
+from agentteam_operator.observe.assemble import SpecReading, assemble, controlled, parse_spec
+from agentteam_operator.observe.pods import is_starting, read_time
+from agentteam_operator.observe.store import Entry, ObjectKey, Store, TeamKey
+from agentteam_operator.observe.watch import OWN_CHILDREN
+
+DECISIVE = (
+    resources.DEPLOYMENT,
+    resources.POD,
+    resources.SERVICE,
+    resources.ENDPOINT_SLICE,
+    resources.CONFIG_MAP,
+    resources.JOB,
+)
+"""What an irreversible step depends on; the other kinds are only compared with their manifests."""
+
+STUCK_AFTER_SECONDS = 5.0
+WORDS_KEPT_SECONDS = 10.0
+SPECS_REMEMBERED = 512
+
+
+class Snapshots(Protocol):
+    """Who knows the latest look at a team's metrics."""
+
+    def latest(self, key: TeamKey) -> Snapshot | None:
+        """The latest snapshot; None before the first."""
+
+
+class Observer:
+    """Reads teams. Remembers parsed specs, and for some seconds what Events said of pods that don't start."""
+
+    def __init__(self, client: KubeClient, store: Store, snapshots: Snapshots, clock: Callable[[], datetime]) -> None:
+        """`clock` gives the present, aware of its zone."""
+        self._client = client
+        self._store = store
+        self._snapshots = snapshots
+        self._clock = clock
+        self._specs: OrderedDict[tuple[str, int], SpecReading] = OrderedDict()
+        self._words: dict[str, tuple[datetime, str]] = {}
+
+    async def observe(self, key: TeamKey, *, live: bool = False) -> Observed | None:
+        """One team's state; None if there is no such team, or it is on its way out.
+
+        Args:
+            key: namespace and name.
+            live: read the team and its decisive objects from the API server first.
+
+        Raises:
+            KubeError: when a read failed.
+            UnknownStatus: when the stored status can't be read.
+        """
+        documents = await self.refresh(key, DECISIVE) if live else {}
+        entry = self._store.entry(key)
+        if entry is None or entry.team is None or "deletionTimestamp" in entry.team["metadata"]:
+            return None
+        observed = self._assemble(entry, documents, {}, live=live)
+        if _begins(observed) or entry.foreign:
+            await self._check_names(key, entry, observed)
+        words = await self._pod_words(entry)
+        return self._assemble(entry, documents, words, live=live)
+
+    async def refresh(self, key: TeamKey, kinds: tuple[Resource, ...]) -> dict[str, Mapping[str, Any]]:
+        """Bring the store up to date with the API server for one team; the revisions' documents, by hash.
+
+        This also finds what went while nobody watched.
+        """
+        namespace, name = key
+        selector = f"{OWN_CHILDREN},{names.LABEL_TEAM}={name}"
+        team, *lists = await asyncio.gather(
+            self._client.find(resources.AGENT_TEAM, namespace, name),
+            *(self._client.list(kind, namespace, labels=selector) for kind in kinds),
+        )
+        documents: dict[str, Mapping[str, Any]] = {}
+        for kind, found in zip(kinds, lists, strict=True):
+            if found is None:
+                continue
+            items = found.get("items") or []
+            self._store.replace(kind, items, found["metadata"]["resourceVersion"], [key])
+            if kind == resources.CONFIG_MAP:
+                documents = _documents(items)
+        self._take_team(key, team)
+        return documents
+
+    def _take_team(self, key: TeamKey, team: Manifest | None) -> None:
+        entry = self._store.entry(key)
+        if team is not None:
+            self._store.put(resources.AGENT_TEAM, team)
+        elif entry is not None and entry.team is not None:
+            self._store.remove(resources.AGENT_TEAM, entry.team)
+
+    def _assemble(
+        self, entry: Entry, documents: Mapping[str, Mapping[str, Any]], words: Mapping[str, str], *, live: bool
+    ) -> Observed:
+        team = entry.team
+        if team is None:
+            raise NotFound("the team went while it was read")
+        return assemble(
+            team,
+            entry.children,
+            foreign=entry.foreign,
+            documents=documents,
+            pod_words=words,
+            snapshot=self._snapshots.latest((team["metadata"]["namespace"], team["metadata"]["name"])),
+            live=live,
+            read_spec=self._read_spec,
+        )
+
+    def _read_spec(self, team: Manifest) -> SpecReading:
+        """`parse_spec`, once for each generation: the spec is all that a generation counts."""
+        metadata = team["metadata"]
+        mark = (metadata["uid"], metadata.get("generation", 0))
+        reading = self._specs.pop(mark, None) or parse_spec(team)
+        self._specs[mark] = reading
+        if len(self._specs) > SPECS_REMEMBERED:
+            self._specs.popitem(last=False)
+        return reading
+
+    async def _check_names(self, key: TeamKey, entry: Entry, observed: Observed) -> None:
+        """Look up, one by one, the names that this team needs and doesn't hold: a foreign object bears no label."""
+        wanted = _fixed_names(observed) | entry.foreign
+        missing = sorted(name for name in wanted if name not in entry.children)
+        found = await asyncio.gather(
+            *(self._client.find(resources.BY_KIND[kind], key[0], name) for kind, name in missing)
+        )
+        foreign = set()
+        for (kind, name), item in zip(missing, found, strict=True):
+            if item is None:
+                continue
+            if controlled(item, observed.team.uid):
+                self._store.put(resources.BY_KIND[kind], item)
+            else:
+                foreign.add((kind, name))
+        self._store.set_foreign(key, frozenset(foreign))
+
+    async def _pod_words(self, entry: Entry) -> dict[str, str]:
+        """What the Events of pods say that have been starting for too long; one small read for each, now and then."""
+        now = self._clock()
+        stuck = [
+            item
+            for (kind, _), item in entry.children.items()
+            if kind == "Pod"
+            and is_starting(item)
+            and (now - read_time(item["metadata"]["creationTimestamp"])).total_seconds() >= STUCK_AFTER_SECONDS
+        ]
+        self._words = {
+            uid: (at, text)
+            for uid, (at, text) in self._words.items()
+            if (now - at).total_seconds() < WORDS_KEPT_SECONDS
+        }
+        words: dict[str, str] = {}
+        for pod in stuck:
+            uid = pod["metadata"]["uid"]
+            if uid not in self._words:
+                self._words[uid] = (now, await self._ask_events(pod))
+            words[pod["metadata"]["name"]] = self._words[uid][1]
+        return words
+
+    async def _ask_events(self, pod: Manifest) -> str:
+        """The latest warning about a pod; nothing if it can't be had, for it is only an explanation."""
+        metadata = pod["metadata"]
+        try:
+            found = await self._client.list(
+                resources.EVENT, metadata["namespace"], fields=f"involvedObject.uid={metadata['uid']},type=Warning"
+            )
+        except KubeError:
+            return ""
+        events = sorted(found.get("items") or [], key=_told_at)
+        return f"{events[-1].get('reason', '')}: {events[-1].get('message', '')}" if events else ""
+
+
+def awaits_words(observed: Observed) -> bool:
+    """Some pod isn't ready and nothing says why yet: worth another look, though no event will come of it."""
+    return any(
+        not pod.ready and not pod.terminating and not pod.message
+        for revision in observed.revisions.values()
+        for pod in revision.pods
+    )
+
+
+def _begins(observed: Observed) -> bool:
+    """A rollout is about to begin, or couldn't for somebody else's object: then names matter."""
+    rollout = observed.status.rollout
+    if observed.spec is None or observed.spec.suspend:
+        return False
+    return rollout is None or rollout.revision != observed.target or rollout.reason == "NameConflict"
+
+
+def _fixed_names(observed: Observed) -> frozenset[ObjectKey]:
+    """(kind, name) of all that a rollout of this spec will make."""
+    team, spec = observed.team.name, observed.spec
+    if spec is None:
+        return frozenset()
+    revision = names.revision_object(team, observed.target)
+    wanted = {
+        ("ConfigMap", revision),
+        ("Deployment", revision),
+        ("Service", names.active_service(team)),
+        ("Service", names.preview_service(team)),
+    }
+    if not spec.pod.service_account_name:
+        wanted.add(("ServiceAccount", team))
+    if spec.ingress:
+        wanted.add(("Ingress", team))
+    return frozenset(wanted)
+
+
+def _documents(config_maps: list[dict[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """app.yaml of each revision's ConfigMap; what isn't YAML is passed over as if it weren't there."""
+    documents: dict[str, Mapping[str, Any]] = {}
+    for item in config_maps:
+        revision = (item["metadata"].get("labels") or {}).get(names.LABEL_REVISION, "")
+        try:
+            document = yaml.safe_load((item.get("data") or {}).get(names.CONFIG_KEY, ""))
+        except yaml.YAMLError:
+            continue
+        if revision and isinstance(document, dict):
+            documents[revision] = document
+    return documents
+
+
+def _told_at(event: Mapping[str, Any]) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"])

@@ -1,0 +1,91 @@
+"""Reading pods: ready or not, and if not, why, in the cluster's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from agentteam_operator.core.state import PodObserved
+
+MAX_MESSAGE_CHARACTERS = 512
+
+
+def read_pod(pod: Mapping[str, Any], told: str = "") -> PodObserved:
+    """What is seen of one pod.
+
+    Args:
+        pod: the object, trimmed or whole.
+        told: what the pod's Events say keeps it from starting; only asked for when nothing else says it.
+    """
+    metadata, status = pod["metadata"], pod.get("status", {})
+    container = _container(status)
+    waiting = container.get("state", {}).get("waiting") or {}
+    return PodObserved(
+        name=metadata["name"],
+        ip=status.get("podIP", ""),
+        ready=is_ready(pod),
+        terminating="deletionTimestamp" in metadata,
+        created_at=read_time(metadata["creationTimestamp"]),
+        restarts=container.get("restartCount", 0),
+        waiting_reason=waiting.get("reason", ""),
+        message=_shorten(told or _message(status, container, waiting)),
+    )
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """The kubelet's word that it answers its readiness probe."""
+    return _condition(pod.get("status", {}), "Ready").get("status") == "True"
+
+
+def is_over(pod: Mapping[str, Any]) -> bool:
+    """It has ended for good (evicted, say) and only its record is left: nobody's server any more."""
+    return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def is_starting(pod: Mapping[str, Any]) -> bool:
+    """On a node, but its container isn't made yet, for a reason that only its Events tell (a Secret is missing)."""
+    status = pod.get("status", {})
+    if _condition(status, "PodScheduled").get("status") != "True" or "deletionTimestamp" in pod["metadata"]:
+        return False
+    container = _container(status)
+    waiting = container.get("state", {}).get("waiting") or {}
+    reason: str = waiting.get("reason", "ContainerCreating")
+    return status.get("phase") == "Pending" and reason == "ContainerCreating"
+
+
+def read_time(text: str) -> datetime:
+    """A moment as the API server writes it."""
+    return datetime.fromisoformat(text)
+
+
+def termination_message(pod: Mapping[str, Any]) -> str:
+    """The last words of the pod's container, if it has ended."""
+    container = _container(pod.get("status", {}))
+    ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated") or {}
+    return str(ended.get("message", ""))
+
+
+def _message(status: Mapping[str, Any], container: Mapping[str, Any], waiting: Mapping[str, Any]) -> str:
+    """The most telling of: how the container ended last, why it waits, why no node took the pod, what the pod says."""
+    ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
+    if ended:
+        words = f"ended with exit code {ended.get('exitCode')} ({ended.get('reason', 'Error')})"
+        return f"{words}: {ended['message'].strip()}" if ended.get("message") else words
+    scheduled = _condition(status, "PodScheduled")
+    unscheduled = scheduled.get("message", "") if scheduled.get("status") == "False" else ""
+    return str(waiting.get("message") or unscheduled or status.get("message", ""))
+
+
+def _container(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of the pod's one container; empty before the kubelet has said anything of it."""
+    return next(iter(status.get("containerStatuses") or []), {})
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    return next((entry for entry in status.get("conditions", []) if entry.get("type") == kind), {})
+
+
+def _shorten(text: str) -> str:
+    """The end of a long text: a traceback's last line says what went wrong."""
+    return text if len(text) <= MAX_MESSAGE_CHARACTERS else "…" + text[-MAX_MESSAGE_CHARACTERS + 1 :]
