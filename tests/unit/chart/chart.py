@@ -17,7 +17,7 @@ from tests.cluster.profiles import bin_dir
 REPOSITORY = Path(__file__).resolve().parents[3]
 CHART = REPOSITORY / "charts" / "agentteam-operator"
 RELEASE = "agentteam-operator"
-NAMESPACE = "agentteam-system"
+NAMESPACE = "chart-system"
 
 Manifest = dict[str, Any]
 

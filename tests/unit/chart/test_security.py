@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from tests.unit.chart.chart import Manifest, Rendered, render
+from tests.unit.chart.chart import NAMESPACE, Manifest, Rendered, render
 
 EVERYTHING: Manifest = {
     "replicas": 2,
@@ -133,10 +133,10 @@ def test_namespaced_install_grants_nothing_elsewhere() -> None:
     assert roles == {
         ("team-a", "agentteam-operator-teams"),
         ("team-b", "agentteam-operator-teams"),
-        ("agentteam-system", "agentteam-operator-leader-election"),
+        (NAMESPACE, "agentteam-operator-leader-election"),
         ("team-a", "agentteam-operator-prometheus"),
         ("team-b", "agentteam-operator-prometheus"),
-        ("agentteam-system", "agentteam-operator-prometheus"),
+        (NAMESPACE, "agentteam-operator-prometheus"),
     }
     assert rendered.environment()["WATCH_NAMESPACES"] == "team-a,team-b"
 
