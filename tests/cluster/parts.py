@@ -54,7 +54,7 @@ class Part:
         Raises:
             ClusterError: when it isn't well within ``ready_seconds``.
         """
-        if self.is_running and self._gets_well():
+        if self.is_running and self._is_as_wanted() and self._gets_well():
             return False
         self.stop()
         processes.spawn(self.argv, record_path=self.record_path, log_path=self.log_path, environment=_environment())
@@ -73,6 +73,10 @@ class Part:
     def kill(self) -> None:
         """SIGKILL its process and leave it dead, as a crash would."""
         processes.stop(self.record, 0)
+
+    def _is_as_wanted(self) -> bool:
+        # A newer build or other settings: `up` is for having this cluster, not the one of last week.
+        return self.record is not None and processes.command_line(self.record) == self.argv
 
     def _gets_well(self) -> bool:
         try:

@@ -82,6 +82,14 @@ def identify(pid: int, proc: Path = _PROC) -> ProcessRecord | None:
     return ProcessRecord(boot_id(proc), pid, start_ticks)
 
 
+def command_line(record: ProcessRecord, proc: Path = _PROC) -> tuple[str, ...]:
+    """The arguments that the process was started with; empty once it is gone."""
+    try:
+        return tuple((proc / str(record.pid) / "cmdline").read_text().split("\0")[:-1])
+    except OSError:
+        return ()
+
+
 def spawn(argv: Sequence[str], *, record_path: Path, log_path: Path, environment: Mapping[str, str]) -> None:
     """Start a process that outlives this one, in a session of its own, and return once it is recorded."""
     record_path.parent.mkdir(parents=True, exist_ok=True)
