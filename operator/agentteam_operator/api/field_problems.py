@@ -81,7 +81,15 @@ def problems_of(error: ValidationError, model: type[BaseModel], *, path: str = "
         model: the model that refused; names of fields that come close to an unknown one are looked up in it.
         path: path of the parsed value in its manifest, such as "spec".
     """
-    return [_problem_of(details, model, path) for details in error.errors(include_url=False)]
+    return [
+        _problem_of(details, model, path) for details in error.errors(include_url=False) if not _is_consequence(details)
+    ]
+
+
+def _is_consequence(details: ErrorDetails) -> bool:
+    """Whether a list is only called too short because of entries that are reported by themselves."""
+    given = details["input"]
+    return details["type"] == "too_short" and isinstance(given, list) and len(given) >= details["ctx"]["min_length"]
 
 
 def _problem_of(details: ErrorDetails, model: type[BaseModel], path: str) -> FieldProblem:
@@ -92,8 +100,14 @@ def _problem_of(details: ErrorDetails, model: type[BaseModel], path: str) -> Fie
     else:
         value = "" if kind == "missing" else shorten(details["input"])
         mend = _MENDS.get(kind)
-        message = mend.format(**details.get("ctx", {})) if mend else details["msg"]
+        context = {name: _plain(value) for name, value in details.get("ctx", {}).items()}
+        message = mend.format(**context) if mend else details["msg"]
     return FieldProblem(path=path_of(*([path] if path else []), *steps) or "(manifest)", value=value, message=message)
+
+
+def _plain(value: object) -> object:
+    """A bound as people write it: 0 rather than 0.0."""
+    return f"{value:g}" if isinstance(value, float) else value
 
 
 def _unknown_field(model: type[BaseModel], steps: tuple[str | int, ...]) -> str:
