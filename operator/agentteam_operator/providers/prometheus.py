@@ -1,0 +1,227 @@
+"""Prometheus over its HTTP API: the raw counters of all teams under judgement, in one instant query.
+
+One query brings every metric of every team, evaluated at one moment, so that the counters of a pod belong together;
+the cost of a look hardly grows with the number of teams. Whose a series is follows from the scrape target's labels
+`namespace` and `pod` and from the operator's own list of pods, never from what a workload says of itself.
+
+An instant query still returns a dead pod's last sample for up to five minutes: harmless, since only listed pods count
+and the difference of a sample to itself is 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from agentteam_operator.core.state import Snapshot
+from agentteam_operator.providers.prometheus_samples import (
+    METRICS,
+    STATUSES,
+    MalformedAnswerError,
+    PodKey,
+    PodReadings,
+    parse_vector,
+    read_pods,
+)
+
+MAX_QUERY_BYTES = 16 * 1024
+"""Longer queries are split: proxies and Prometheus itself bound the size of a form."""
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_CONCURRENT_QUERIES = 4
+_TENANT_HEADER = "X-Scope-OrgID"
+
+TeamKey = tuple[str, str]
+"""(namespace, team)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusConfig:
+    """Where Prometheus is, as the operator's owner says."""
+
+    url: str
+    """Base URL, such as http://prometheus.monitoring:9090, with the path prefix if there is one."""
+    bearer_token_file: Path | None = None
+    """Read anew for each query, so that the token may be rotated."""
+    ca_file: Path | None = None
+    """Certificates (PEM) to trust instead of the system's; read anew when the file changes."""
+    tenant: str = ""
+    """Sent as X-Scope-OrgID, as Mimir, Cortex and Thanos want it."""
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TeamPods:
+    """A team under judgement, and the pods that its counters are wanted of."""
+
+    namespace: str
+    team: str
+    revisions: frozenset[str]
+    """Hashes of the revisions on trial: blue's and green's."""
+    pods: frozenset[str]
+    """Names of these revisions' server pods."""
+
+    @property
+    def key(self) -> TeamKey:
+        """(namespace, team)."""
+        return self.namespace, self.team
+
+
+class QueryError(Exception):
+    """Prometheus couldn't be read; the message says why, and names the URL."""
+
+
+class Prometheus:
+    """A client that answers with snapshots, and puts what went wrong into them instead of raising it."""
+
+    def __init__(self, config: PrometheusConfig, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Open nothing yet; `clock` gives the time that a snapshot is taken at."""
+        self._config = config
+        self._clock = clock
+        base = URL(config.url)
+        self._query_url = base / "api/v1/query"
+        self._shown_url = str(base.with_user(None).with_query(None))
+        self._session: aiohttp.ClientSession | None = None
+        self._tls: tuple[int, ssl.SSLContext] | None = None
+        self._slots = asyncio.Semaphore(_CONCURRENT_QUERIES)
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened before the first query."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """As `close`."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def snapshots(self, requests: Sequence[TeamPods]) -> dict[TeamKey, Snapshot]:
+        """One look at every team asked for. Each gets its snapshot, with `error` set if it couldn't be read."""
+        looks = await asyncio.gather(*(self._look(chunk) for chunk in chunks(requests)))
+        return {key: snapshot for look in looks for key, snapshot in look.items()}
+
+    async def _look(self, requests: Sequence[TeamPods]) -> dict[TeamKey, Snapshot]:
+        """The snapshots of the teams of one query."""
+        listed = frozenset((request.namespace, pod) for request in requests for pod in request.pods)
+        async with self._slots:
+            at = self._clock()
+            try:
+                readings = read_pods(parse_vector(await self._query(query_of(requests))), listed)
+            except (QueryError, MalformedAnswerError) as error:
+                said = f"Prometheus at {self._shown_url}: {error}"
+                return {request.key: Snapshot(at=at, pods={}, error=said[:512]) for request in requests}
+        return {request.key: snapshot_of(request, readings, at) for request in requests}
+
+    async def _query(self, expression: str) -> object:
+        """The JSON document that an instant query is answered with.
+
+        Raises:
+            QueryError: not reached, refused, or no JSON.
+        """
+        timeout_seconds = self._config.timeout_seconds
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                body, status = await self._post(expression)
+        except TimeoutError:
+            raise QueryError(f"no answer within {timeout_seconds:g} s") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise QueryError(f"{type(error).__name__}: {error}") from None
+        try:
+            document: object = json.loads(body)
+        except (ValueError, RecursionError):
+            raise QueryError(f"answered {status}, not JSON: {body[:80].decode(errors='replace')!r}") from None
+        if status != 200 and not (isinstance(document, Mapping) and document.get("error")):  # noqa: PLR2004
+            raise QueryError(f"answered {status}")
+        return document
+
+    async def _post(self, expression: str) -> tuple[bytes, int]:
+        headers, tls = await asyncio.to_thread(self._read_files)
+        if self._session is None:
+            self._session = aiohttp.ClientSession(raise_for_status=False)
+        # A redirect is a login page, or a place that the token isn't meant for.
+        async with self._session.post(
+            self._query_url, data={"query": expression}, headers=headers, ssl=tls or True, allow_redirects=False
+        ) as response:
+            body = bytearray()
+            async for part in response.content.iter_chunked(64 * 1024):
+                body += part
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise ValueError(f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB")
+            return bytes(body), response.status
+
+    def _read_files(self) -> tuple[dict[str, str], ssl.SSLContext | None]:
+        """The headers with today's token, and today's trust; None for the system's."""
+        config = self._config
+        headers = {_TENANT_HEADER: config.tenant} if config.tenant else {}
+        if config.bearer_token_file is not None:
+            headers["Authorization"] = f"Bearer {config.bearer_token_file.read_text(encoding='utf-8').strip()}"
+        if config.ca_file is None:
+            return headers, None
+        changed_at = config.ca_file.stat().st_mtime_ns
+        if self._tls is None or self._tls[0] != changed_at:
+            self._tls = changed_at, ssl.create_default_context(cafile=config.ca_file)
+        return headers, self._tls[1]
+
+
+def chunks(requests: Iterable[TeamPods]) -> Iterator[list[TeamPods]]:
+    """The requests in groups whose query isn't longer than `MAX_QUERY_BYTES`, namespaces kept together."""
+    chunk: list[TeamPods] = []
+    for request in sorted(requests, key=lambda one: one.key):
+        if chunk and len(query_of([*chunk, request])) > MAX_QUERY_BYTES:
+            yield chunk
+            chunk = []
+        chunk.append(request)
+    if chunk:
+        yield chunk
+
+
+def query_of(requests: Iterable[TeamPods]) -> str:
+    """The PromQL selector of all metrics of all these teams' revisions.
+
+    It may select more (a team of the same name in another of the namespaces): what isn't listed is dropped afterwards.
+    """
+    requests = list(requests)
+    namespaces = {request.namespace for request in requests}
+    pods = {f"{request.team}-{revision}" for request in requests for revision in request.revisions}
+    matchers = (
+        f"__name__=~{_alternatives(METRICS)}",
+        'synthetic=~"false|"',
+        f"status=~{_alternatives(('', *STATUSES))}",
+        f"namespace=~{_alternatives(sorted(namespaces))}",
+        f"pod=~{_alternatives(sorted(pods), '-.*')}",
+    )
+    return "{" + ",".join(matchers) + "}"
+
+
+def _alternatives(names: Iterable[str], suffix: str = "") -> str:
+    """A PromQL string that holds a regular expression of these names, each taken literally."""
+    # JSON's escapes are among those of PromQL's strings; RE2 takes an escaped punctuation mark for itself.
+    escaped = ("".join(char if char.isalnum() or char in "_-" else f"\\{char}" for char in name) for name in names)
+    return json.dumps("|".join(f"{name}{suffix}" for name in escaped))
+
+
+def snapshot_of(request: TeamPods, readings: PodReadings, at: datetime) -> Snapshot:
+    """One team's share of what was read."""
+    keys: list[PodKey] = [(request.namespace, pod) for pod in sorted(request.pods)]
+    pods = {key[1]: readings.counters[key] for key in keys if key in readings.counters}
+    doubled = [pod for namespace, pod in keys if (namespace, pod) in readings.doubled]
+    if doubled and not pods:
+        said = f"Prometheus has several series for one metric of pod {doubled[0]}: have it scraped by one job only"
+        return Snapshot(at=at, pods={}, error=said)
+    return Snapshot(at=at, pods=pods)
