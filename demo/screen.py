@@ -1,0 +1,124 @@
+"""The terminal: a scrolling timeline over a live panel, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from .load import LoadCounts
+from .timeline import FAILURE, SUCCESS, Entry, Json, gate_text, phase, rollout
+
+_STYLES = {SUCCESS: "bold green", FAILURE: "bold red"}
+_MARKS = {"Passed": ("✔", "green"), "Failed": ("✘", "red"), "Inconclusive": ("?", "yellow"), "Skipped": ("-", "dim")}
+_PLAIN_LOAD_SECONDS = 5.0
+_PLAIN_WIDTH = 160
+_SUBJECT_WIDTH = 18
+
+
+class Screen:
+    """All that the demo says."""
+
+    def __init__(self) -> None:
+        """Plain lines when standard output is no terminal."""
+        plain = Console()
+        self._console = plain if plain.is_terminal else Console(width=_PLAIN_WIDTH)
+        self._lock = threading.Lock()
+        self._live: Live | None = None
+        self._team: Json = {}
+        self._load = LoadCounts()
+        self._act_started = self._load_shown_at = time.monotonic()
+
+    def title(self, text: str) -> None:
+        """The first line."""
+        self._console.print(Panel(Text(text, justify="center"), style="bold"))
+
+    def act(self, text: str) -> None:
+        """A new part of the story; the timeline's clock starts again."""
+        self._act_started = time.monotonic()
+        self._console.print()
+        self._console.print(Rule(Text(text, style="bold cyan"), align="left", style="cyan"))
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line for people."""
+        self._console.print(Text(text, style=style))
+
+    def command(self, text: str) -> None:
+        """A command as one would type it."""
+        self._console.print(Text("$ ", style="dim").append(text, style="bold"))
+
+    def output(self, line: str) -> None:
+        """A line of a program's own output."""
+        self._console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+
+    def entry(self, entry: Entry) -> None:
+        """A line of the timeline, with its time since the act began."""
+        elapsed = time.monotonic() - self._act_started
+        row = Table.grid(padding=(0, 1))
+        row.add_column(justify="right", width=9, style="dim")
+        row.add_column(width=_SUBJECT_WIDTH, style=_STYLES.get(entry.mood, "bold"))
+        row.add_column(overflow="fold")
+        row.add_row(f"{elapsed:+.1f} s", entry.subject, Text(entry.text))
+        self._console.print(row)
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Keep the panel at the bottom of the terminal up to date."""
+        if not self._console.is_terminal:
+            yield
+            return
+        with Live(get_renderable=self._panel, console=self._console, refresh_per_second=4, transient=True) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._live = None
+
+    def show_team(self, team: Json) -> None:
+        """The team's latest state, for the panel."""
+        self._team = team
+
+    def show_load(self, load: LoadCounts) -> None:
+        """The load's latest counts; without a terminal, a line now and then."""
+        self._load = load
+        with self._lock:
+            due = time.monotonic() - self._load_shown_at >= _PLAIN_LOAD_SECONDS
+            if self._live is not None or not due:
+                return
+            self._load_shown_at = time.monotonic()
+        self.entry(Entry("load", load.text()))
+
+    def table(self, title: str, rows: list[tuple[str, str]]) -> None:
+        """Facts in two columns."""
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="bold")
+        grid.add_column(overflow="fold")
+        for row in rows:
+            grid.add_row(*row)
+        self._console.print(Panel(grid, title=title, title_align="left", expand=False))
+
+    def _panel(self) -> Panel:
+        team, latest = self._team, rollout(self._team)
+        status = team.get("status", {})
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="bold", width=_SUBJECT_WIDTH)
+        grid.add_column(overflow="ellipsis", no_wrap=True)
+        grid.add_row("active", f"{status.get('activeRevision', '')}  {status.get('ready', '')} ready")
+        grid.add_row(
+            "candidate", f"{status.get('candidateRevision', '') or 'none'}  {latest.get('weight', 0)} % of the traffic"
+        )
+        for gate in latest.get("gates", []):
+            mark, style = _MARKS.get(gate["verdict"], ("…", "dim"))
+            grid.add_row(Text(f"{mark} {gate['name']}", style=style), gate_text(gate))
+        grid.add_row("load", self._load.text())
+        name = team.get("metadata", {}).get("name", "")
+        version = team.get("spec", {}).get("version", "")
+        return Panel(Group(grid), title=f"{name} {version} · {phase(team) or 'Pending'}", title_align="left")

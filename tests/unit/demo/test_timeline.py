@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from demo.timeline import FAILURE, NEUTRAL, SUCCESS, Entry, entries, has_ended
+
+GREEN = "77ab01c2d3"
+
+
+def _team(**rollout: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    return {
+        "metadata": {"generation": 2},
+        "status": {"observedGeneration": 2, "rollout": {"revision": GREEN, "startedAt": "t0"} | rollout},
+    }
+
+
+def _transition(phase: str, at: str, message: str = "") -> dict[str, str]:
+    return {"phase": phase, "at": at, "reason": "Why", "message": message}
+
+
+PREPARING = _transition("Preparing", "t1", "3 pods wanted")
+SHIFTING = _transition("Shifting", "t2", "25 %")
+ROLLING_BACK = _transition("RollingBack", "t3", "errorRate failed")
+GATE = {"name": "errorRate", "verdict": "Pending", "at": "t1"}
+FAILED_GATE = GATE | {
+    "verdict": "Failed",
+    "value": "48.1 %",
+    "threshold": "at most 5 %",
+    "samples": 312,
+    "message": "green is worse",
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(
+            None, _team(transitions=[PREPARING]), [Entry("Preparing", "Why: 3 pods wanted", NEUTRAL)], id="first-sight"
+        ),
+        pytest.param(_team(transitions=[PREPARING]), _team(transitions=[PREPARING]), [], id="nothing-new"),
+        pytest.param(
+            _team(transitions=[PREPARING]),
+            _team(transitions=[PREPARING, SHIFTING], weight=25),
+            [Entry("Shifting", "Why: 25 %", NEUTRAL), Entry("traffic", f"0 % → 25 % on {GREEN}", NEUTRAL)],
+            id="a-phase-and-its-weight",
+        ),
+        pytest.param(
+            _team(gates=[GATE]),
+            _team(gates=[FAILED_GATE], transitions=[ROLLING_BACK]),
+            [
+                Entry("RollingBack", "Why: errorRate failed", FAILURE),
+                Entry("errorRate", "Failed: 48.1 % (at most 5 %, 312 samples). green is worse", FAILURE),
+            ],
+            id="a-gate-fails",
+        ),
+        pytest.param(
+            _team(gates=[GATE]),
+            _team(gates=[GATE | {"verdict": "Passed"}]),
+            [Entry("errorRate", "Passed", SUCCESS)],
+            id="a-gate-passes",
+        ),
+        pytest.param(
+            _team(gates=[FAILED_GATE]) | {"status": {"rollout": {"revision": "0123456789", "startedAt": "t9"}}},
+            _team(gates=[GATE], transitions=[PREPARING]),
+            [Entry("Preparing", "Why: 3 pods wanted", NEUTRAL)],
+            id="another-rollout-starts-afresh",
+        ),
+    ],
+)
+def test_entries_tell_what_changed(before: dict[str, Any] | None, after: dict[str, Any], expected: list[Entry]) -> None:
+    assert entries(before, after) == expected
+
+
+@pytest.mark.parametrize(
+    ("phase", "observed_generation", "revision_before", "ended"),
+    [
+        pytest.param("Completed", 2, "0123456789", True, id="completed"),
+        pytest.param("RolledBack", 2, "0123456789", True, id="rolled-back"),
+        pytest.param("Watching", 2, "0123456789", False, id="under-way"),
+        pytest.param("Completed", 1, "0123456789", False, id="spec-not-seen-yet"),
+        pytest.param("Completed", 2, GREEN, False, id="the-one-before"),
+    ],
+)
+def test_a_rollout_has_ended(phase: str, observed_generation: int, revision_before: str, *, ended: bool) -> None:
+    team = _team(phase=phase)
+    team["status"]["observedGeneration"] = observed_generation
+    assert has_ended(team, revision_before) is ended
