@@ -86,7 +86,8 @@ def _local(images: Images, screen: Screen) -> Target:
     _stream(
         screen,
         f"python3 -m tests.cluster build-image --file {_TOOLS_DOCKERFILE.relative_to(ROOT)}"
-        f" --tag {images.model_endpoint} --build-arg AGENT_IMAGE={images.name('agentteam-agent')} {_TOOLS_CONTEXT.relative_to(ROOT)}",
+        f" --tag {images.model_endpoint} --build-arg AGENT_IMAGE={images.name('agentteam-agent')}"
+        f" {_TOOLS_CONTEXT.relative_to(ROOT)}",
     )
     tools = Tools(kubeconfig=FULL.kubeconfig, bin_dir=bin_dir())
     return Target(LOCAL, "the local cluster of tests/cluster", tools, images)
