@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +43,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_probe_options(probe: argparse.ArgumentParser) -> None:
     probe.add_argument("--target", action="append", required=True, metavar="URL", help="such as http://10.0.0.7:8000")
     probe.add_argument("--required", default="runtime,models", help="components that must be well, joined by commas")
-    probe.add_argument("--revision", default="", help="revision that each target must be of")
+    probe.add_argument(
+        "--revision",
+        default=os.environ.get("AUTOGEN_REVISION", ""),
+        help="revision that each target must be of (default: AUTOGEN_REVISION)",
+    )
     probe.add_argument("--retries", type=int, default=3, help="further attempts for a target that isn't well")
     probe.add_argument("--interval-seconds", type=float, default=5, help="pause between attempts")
     probe.add_argument("--timeout-seconds", type=float, default=10, help="longest time for one attempt")

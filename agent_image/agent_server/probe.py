@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -87,6 +88,9 @@ async def _ask(session: aiohttp.ClientSession, target: str, options: ProbeOption
             return _judge(target, body, options)
     except TimeoutError:
         return TargetResult(target, reason="Timeout", error=f"no answer within {options.timeout_seconds:g} s")
+    except aiohttp.ClientConnectorError as error:
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        return TargetResult(target, reason="Unreachable", error=why)
     except aiohttp.ClientError as error:
         return TargetResult(target, reason="Unreachable", error=redacted(str(error) or type(error).__name__))
     except (ValueError, TypeError, AttributeError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from agentteam_operator.api.field_problems import path_of
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent_server.api.errors import RequestError
@@ -17,33 +18,35 @@ from agent_server.conversation import Conversation, Speaker, Utterance
 MAX_MESSAGES = 1000
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-    type: str
-    text: str | None = None
-
-
 class _Message(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_Part] | None = None
+    content: Any = None
 
     def text(self, path: str) -> str:
-        """The message as text; several text parts are joined by line breaks."""
-        if self.content is None:
-            raise RequestError("invalid_request", f"{path}.content: is missing: give the text", param=f"{path}.content")
+        """The message as text; several text parts are joined by line breaks.
+
+        Raises:
+            RequestError: it's something other than text, or missing.
+        """
         if isinstance(self.content, str):
             return self.content
-        for part in self.content:
-            if part.type != "text" or part.text is None:
-                raise RequestError(
-                    "unsupported_content",
-                    f"{path}.content: a part of type {part.type!r} isn't supported: send parts of type 'text'",
-                    param=f"{path}.content",
-                )
-        return "\n".join(part.text or "" for part in self.content)
+        if not isinstance(self.content, list) or not self.content:
+            raise _content_error(path, "invalid_request", "must be text, or a list of parts of type 'text'")
+        return "\n".join(_part_text(part, path) for part in self.content)
+
+
+def _part_text(part: object, path: str) -> str:
+    kind = part.get("type") if isinstance(part, dict) else None
+    text = part.get("text") if isinstance(part, dict) else None
+    if kind == "text" and isinstance(text, str):
+        return text
+    raise _content_error(path, "unsupported_content", f"a part of type {str(kind)[:80]!r} isn't supported: send text")
+
+
+def _content_error(path: str, code: str, message: str) -> RequestError:
+    return RequestError(code, f"{path}.content: {message}", param=f"{path}.content")
 
 
 class _StreamOptions(BaseModel):
@@ -137,12 +140,6 @@ def _refuse_unsupported(request: ChatRequest) -> None:
 
 def _request_error(error: ValidationError) -> RequestError:
     detail = error.errors(include_url=False, include_input=False)[0]
-    path = ""
-    for step in detail["loc"]:
-        if isinstance(step, int):
-            path += f"[{step}]"
-        elif step not in ("str", "list[_Part]"):
-            path += f".{step}"
-    path = path.removeprefix(".")
+    path = path_of(*detail["loc"])
     message = f"{path}: {detail['msg']}" if path else f"the body can't be read: {detail['msg']}"
     return RequestError("invalid_request", message, param=path or None)
