@@ -151,7 +151,7 @@ def may(kubectl: Kubectl, user: str, verb: str, resource: str, where: str) -> bo
 AUTOSCALERS = "horizontalpodautoscalers.autoscaling"
 ALLOWED = [
     (OPERATOR, "watch", "agentteams.agentteam.dev", TEAMS),
-    (OPERATOR, "patch", "agentteams/status.agentteam.dev", TEAMS),
+    (OPERATOR, "update", "agentteams/status.agentteam.dev", TEAMS),
     (OPERATOR, "create", "deployments.apps", TEAMS),
     (OPERATOR, "patch", "deployments/scale.apps", TEAMS),
     (OPERATOR, "patch", AUTOSCALERS, TEAMS),
@@ -169,7 +169,8 @@ DENIED = [
     (OPERATOR, "create", "pods", TEAMS),
     (OPERATOR, "patch", "agentteams.agentteam.dev", TEAMS),
     (OPERATOR, "patch", "deployments.apps", TEAMS),
-    (OPERATOR, "update", "configmaps", TEAMS),
+    (OPERATOR, "patch", "configmaps", TEAMS),
+    (OPERATOR, "update", "agentteams.agentteam.dev", TEAMS),
     (OPERATOR, "create", "rolebindings.rbac.authorization.k8s.io", TEAMS),
     (OPERATOR, "list", "customresourcedefinitions.apiextensions.k8s.io", ""),
     (OPERATOR, "get", "customresourcedefinitions.apiextensions.k8s.io:others.example.com", ""),

@@ -8,7 +8,7 @@ on Secrets, pods/exec, RBAC or webhooks, and no write to an AgentTeam but its st
   verbs: [get, list, watch]
 - apiGroups: [agentteam.dev]
   resources: [agentteams/status]
-  verbs: [patch]
+  verbs: [update]
 # Made once for each revision, then only scaled and deleted: a pod template is never written again.
 - apiGroups: [apps]
   resources: [deployments]
@@ -24,8 +24,11 @@ on Secrets, pods/exec, RBAC or webhooks, and no write to an AgentTeam but its st
   verbs: [get, list, watch, create, delete]
 # Changed in place.
 - apiGroups: [""]
-  resources: [services, serviceaccounts]
+  resources: [services]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [get, list, watch, create, patch, delete]
@@ -41,10 +44,10 @@ on Secrets, pods/exec, RBAC or webhooks, and no write to an AgentTeam but its st
 # Read to judge.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 # Told once at each transition; read for the reason of a stuck pod.
 - apiGroups: [""]
   resources: [events]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from agentteam_operator.api.crd import custom_resource_definition
+from agentteam_operator.settings import DEFAULT_AGENT_IMAGE, Settings
 
 from tests.unit.chart.chart import CHART, NAMESPACE, RELEASE, REPOSITORY, Manifest, RenderError, render
 
@@ -56,6 +58,35 @@ def test_images(values: Manifest, image: str) -> None:
     assert operator_container({"image": values})["image"] == image
     agent_image = image.replace("agentteam-operator", "agentteam-agent")
     assert render({"agentImage": values}).environment()["AGENT_IMAGE"] == agent_image
+
+
+EVERY_SETTING: Manifest = {
+    "watchNamespaces": ["a"],
+    "prometheus": {
+        "url": "https://prometheus.example",
+        "tenant": "agents",
+        "bearerTokenSecret": {"name": "token"},
+        "caConfigMap": {"name": "ca"},
+    },
+}
+
+
+def test_operator_knows_every_variable_that_the_chart_sets() -> None:
+    names = {entry["name"] for entry in operator_container(EVERY_SETTING)["env"]}
+    assert names <= {name.upper() for name in Settings.model_fields}
+
+
+def test_ports_are_those_that_the_operator_listens_on() -> None:
+    ports = {port["name"]: port["containerPort"] for port in operator_container({})["ports"]}
+    fields = Settings.model_fields
+    assert ports == {"health": fields["health_port"].default, "metrics": fields["metrics_port"].default}
+
+
+def test_one_version_for_all() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    assert chart["version"] == chart["appVersion"] == project["version"]
+    assert render().environment()["AGENT_IMAGE"] == DEFAULT_AGENT_IMAGE
 
 
 URL = "https://prometheus.example/select/0"
