@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
 from agentteam_operator.api.status import AgentTeamStatus
+from agentteam_operator.core import names
 from agentteam_operator.core.state import (
     Action,
     ApplyObject,
@@ -19,7 +22,7 @@ from agentteam_operator.core.state import (
     TeamRef,
 )
 from agentteam_operator.kube import resources
-from agentteam_operator.kube.errors import Conflict
+from agentteam_operator.kube.errors import Conflict, KubeError
 from agentteam_operator.kube.resources import Resource
 
 
@@ -71,7 +74,13 @@ class Executed:
         return self.wrote_status or self.actions > 0
 
 
-async def execute(decision: Decision, observed: Observed, writer: ClusterWriter) -> Executed:
+Count = Callable[[str, str, str], None]
+"""Told of each write: what was done, on which kind, and how it ended ("ok", or the error's kind)."""
+
+
+async def execute(
+    decision: Decision, observed: Observed, writer: ClusterWriter, count: Count = lambda *_: None
+) -> Executed:
     """Write the status if it changed, then carry the actions out in order.
 
     Intent comes before effect: when the status can't be written, nothing else is.
@@ -81,10 +90,12 @@ async def execute(decision: Decision, observed: Observed, writer: ClusterWriter)
     """
     changed = decision.status.to_document() != observed.status.to_document()
     if changed:
-        await writer.write_status(observed.team, decision.status, observed.team.resource_version)
+        with _counted(count, "WriteStatus", names.KIND):
+            await writer.write_status(observed.team, decision.status, observed.team.resource_version)
     done = 0
     for action in decision.actions:
-        await _carry_out(action, observed.team, writer)
+        with _counted(count, type(action).__name__, _kind(action)):
+            await _carry_out(action, observed.team, writer)
         done += not isinstance(action, EmitEvent)
     return Executed(wrote_status=changed, actions=done)
 
@@ -101,5 +112,29 @@ async def _carry_out(action: Action, team: TeamRef, writer: ClusterWriter) -> No
             await writer.delete(team, resources.BY_KIND[kind], name, uid)
         case EmitEvent():
             await writer.create_event(team, action)
+        case _:
+            assert_never(action)
+
+
+@contextmanager
+def _counted(count: Count, action: str, kind: str) -> Iterator[None]:
+    try:
+        yield
+    except KubeError as error:
+        count(action, kind, type(error).__name__)
+        raise
+    count(action, kind, "ok")
+
+
+def _kind(action: Action) -> str:
+    match action:
+        case CreateObject(manifest) | ApplyObject(manifest):
+            return str(manifest["kind"])
+        case DeleteObject(_, kind):
+            return kind
+        case ScaleDeployment():
+            return resources.DEPLOYMENT.kind
+        case EmitEvent():
+            return resources.EVENT.kind
         case _:
             assert_never(action)

@@ -1,0 +1,103 @@
+"""kopf's part: it watches the AgentTeams, begins with the operator and ends with it. No logic of rollouts in here.
+
+Only `on.event` handlers: kopf's timers, daemons and change handlers would put finalizers and annotations on objects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from typing import Any
+
+import kopf
+import structlog
+
+from agentteam_operator.app import App, prometheus_of
+from agentteam_operator.core import names
+from agentteam_operator.kube.client import KubeClient, load_configuration
+from agentteam_operator.kube.resources import AGENT_TEAM
+from agentteam_operator.logs import configure_logging
+from agentteam_operator.settings import InvalidSettingsError, Settings, load_settings
+
+STREAM_SECONDS = 600
+
+log = structlog.get_logger(__name__)
+
+
+def run() -> None:
+    """The console entry `agentteam-operator`: serve until SIGTERM."""
+    try:
+        settings = load_settings()
+    except InvalidSettingsError as error:
+        sys.exit(f"agentteam-operator: {error}")
+    configure_logging(settings.log_level, settings.log_format)
+    sys.exit(asyncio.run(serve(settings)))
+
+
+async def serve(settings: Settings, stop: asyncio.Event | None = None) -> int:
+    """Serve until told to stop, by a signal or by `stop`; the process' exit code."""
+    stop = stop or asyncio.Event()
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(KubeClient(await load_configuration()))
+        prometheus = prometheus_of(settings)
+        if prometheus is not None:
+            await stack.enter_async_context(prometheus)
+        app = App(settings, client, prometheus)
+        await stack.enter_async_context(app.running())
+        failure = asyncio.create_task(_stop_on_failure(app, stop), name="failure")
+        try:
+            await kopf.operator(
+                registry=handlers(app),
+                settings=kopf_settings(),
+                standalone=True,
+                clusterwide=not settings.watch_namespaces,
+                namespaces=settings.watch_namespaces,
+                stop_flag=stop,
+            )
+        finally:
+            failure.cancel()
+        return 1 if app.failed.is_set() else 0
+
+
+async def _stop_on_failure(app: App, stop: asyncio.Event) -> None:
+    await app.failed.wait()
+    stop.set()
+
+
+def handlers(app: App) -> kopf.OperatorRegistry:
+    """What kopf calls."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401 - kopf's own convention
+        return kopf.login_via_client(**kwargs)
+
+    @kopf.on.startup(registry=registry)
+    async def start(**_: object) -> None:
+        await app.start()
+        log.info("operator_started", namespaces=app.settings.watch_namespaces or "all")
+
+    @kopf.on.cleanup(registry=registry)
+    async def stop(**_: object) -> None:
+        await app.stop()
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
+    async def seen(event: kopf.RawEvent, **_: object) -> None:
+        if event["type"] == "DELETED":
+            app.store.remove(AGENT_TEAM, event["object"])
+        else:
+            app.store.put(AGENT_TEAM, event["object"])
+
+    return registry
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """Settings for kopf without what we don't use: no Events of its own, no scanning for namespaces and CRDs."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.watching.server_timeout = STREAM_SECONDS
+    settings.networking.connect_timeout = 5.0
+    settings.networking.request_timeout = 60.0
+    return settings

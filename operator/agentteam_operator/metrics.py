@@ -1,0 +1,73 @@
+"""The operator's own metrics."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from agentteam_operator.api.status import Phase
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+NO_ROLLOUT = "None"
+
+
+class Metrics:
+    """All that the operator tells of itself, on a registry of its own."""
+
+    def __init__(self) -> None:
+        """Register everything; every label set that is known beforehand begins at 0."""
+        self.registry = CollectorRegistry()
+        prefix = "agentteam_operator"
+        self.ticks = Counter(f"{prefix}_ticks", "Ticks of teams by how they ended.", ["result"], registry=self.registry)
+        for result in ("ok", "conflict", "retry", "refused", "held", "crash"):
+            self.ticks.labels(result)
+        self.tick_seconds = Histogram(
+            f"{prefix}_tick_seconds", "How long a tick took.", buckets=_SECONDS, registry=self.registry
+        )
+        self.actions = Counter(
+            f"{prefix}_actions",
+            "Writes that were tried, by what, on which kind, and how it ended.",
+            ["action", "kind", "result"],
+            registry=self.registry,
+        )
+        self.rollbacks = Counter(
+            f"{prefix}_rollbacks", "Rollbacks that began, by reason.", ["reason"], registry=self.registry
+        )
+        self.queue_depth = Gauge(f"{prefix}_queue_depth", "Teams waiting for their tick.", registry=self.registry)
+        self.loop_age_seconds = Gauge(
+            f"{prefix}_loop_age_seconds", "Age of the oldest sign of life; /livez fails on it.", registry=self.registry
+        )
+        self.leader = Gauge(f"{prefix}_leader", "1 while this replica may act.", registry=self.registry)
+        self.prometheus_query_seconds = Histogram(
+            f"{prefix}_prometheus_query_seconds",
+            "How long a look at Prometheus took, for all teams together.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def watch_rollouts(self, phases: Callable[[], Iterator[str]]) -> None:
+        """Count teams by the phase of their rollout, from the cache, when somebody asks."""
+        self.registry.register(_Rollouts(phases))
+
+
+class _Rollouts(Collector):
+    def __init__(self, phases: Callable[[], Iterator[str]]) -> None:
+        self._phases = phases
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Each phase with its number of teams, also those with none."""
+        tally = Tally(self._phases())
+        family = GaugeMetricFamily(
+            "agentteam_operator_rollouts", "Teams by the phase of their last rollout.", labels=["phase"]
+        )
+        for phase in (NO_ROLLOUT, *(phase.value for phase in Phase)):
+            family.add_metric([phase], tally.get(phase, 0))
+        yield family
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing, so that registering counts nothing."""
+        return iter(())

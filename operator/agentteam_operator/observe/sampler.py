@@ -1,0 +1,125 @@
+"""Reads Prometheus at intervals, in one look for all teams that are being judged, and wakes them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from agentteam_operator.core import names
+from agentteam_operator.core.state import Snapshot
+from agentteam_operator.observe.pods import is_over
+from agentteam_operator.observe.store import Store, TeamKey
+from agentteam_operator.providers.prometheus import TeamPods
+
+TOGETHER_SECONDS = 0.25
+"""Teams that are due within this time of each other are read in one look."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What a team wants to have read."""
+
+    interval_seconds: float
+    revisions: frozenset[str]
+    """Hashes of blue and green."""
+
+
+class ReadsMetrics(Protocol):
+    """Prometheus, or what stands in for it."""
+
+    async def snapshots(self, requests: Sequence[TeamPods]) -> Mapping[TeamKey, Snapshot]:
+        """One look at each team; what went wrong is in the snapshot."""
+
+
+class Sampler:
+    """Keeps the latest snapshot of each team that wants one."""
+
+    def __init__(
+        self,
+        store: Store,
+        prometheus: ReadsMetrics | None,
+        wake: Callable[[TeamKey], None],
+        took: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """`prometheus` None reads nothing; `took` is told how many seconds each look lasted."""
+        self._store = store
+        self._prometheus = prometheus
+        self._wake = wake
+        self._took = took
+        self._wanted: dict[TeamKey, Sampling] = {}
+        self._due: dict[TeamKey, float] = {}
+        self._latest: dict[TeamKey, Snapshot] = {}
+        self._changed = asyncio.Event()
+
+    def want(self, key: TeamKey, sampling: Sampling | None) -> None:
+        """From now on, read this team's metrics so; None for no longer."""
+        if sampling is None:
+            self._wanted.pop(key, None)
+            self._due.pop(key, None)
+            self._latest.pop(key, None)
+        elif self._wanted.get(key) != sampling:
+            self._wanted[key] = sampling
+            self._due.setdefault(key, 0.0)
+            self._changed.set()
+
+    def latest(self, key: TeamKey) -> Snapshot | None:
+        """The latest snapshot of a team; None before the first."""
+        return self._latest.get(key)
+
+    async def run(self) -> None:
+        """Look whenever some team is due, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._changed.clear()
+            now = loop.time()
+            due = [key for key, at in self._due.items() if at <= now + TOGETHER_SECONDS]
+            if due and self._prometheus is not None:
+                for key in due:
+                    self._due[key] = max(now, self._due[key]) + self._wanted[key].interval_seconds
+                await self._look(self._prometheus, due)
+                continue
+            await self._rest(min(self._due.values(), default=now + 3600.0) - now)
+
+    async def _look(self, prometheus: ReadsMetrics, keys: list[TeamKey]) -> None:
+        requests = [self._request(key, self._wanted[key]) for key in keys]
+        started = time.perf_counter()
+        try:
+            found = await prometheus.snapshots(requests)
+        except Exception:  # a fault of the reader must not end the sampling of all teams
+            log.exception("sampling_crashed")
+            return
+        self._took(time.perf_counter() - started)
+        for key, snapshot in found.items():
+            if key in self._wanted:
+                self._latest[key] = snapshot
+                self._wake(key)
+
+    async def _rest(self, seconds: float) -> None:
+        """Until the next team is due, or one more wants to be read."""
+        try:
+            async with asyncio.timeout(max(seconds, 0.01)):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _request(self, key: TeamKey, sampling: Sampling) -> TeamPods:
+        """The server pods of both colours, as they are now."""
+        entry = self._store.entry(key)
+        pods = (
+            name
+            for (kind, name), item in (entry.children.items() if entry else ())
+            if kind == "Pod" and not is_over(item) and _of_revision(item["metadata"], sampling.revisions)
+        )
+        return TeamPods(namespace=key[0], team=key[1], revisions=sampling.revisions, pods=frozenset(pods))
+
+
+def _of_revision(metadata: Mapping[str, Mapping[str, str]], revisions: frozenset[str]) -> bool:
+    labels = metadata.get("labels") or {}
+    return labels.get(names.LABEL_ROLE) == names.ROLE_SERVER and labels.get(names.LABEL_REVISION) in revisions

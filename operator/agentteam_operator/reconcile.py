@@ -1,0 +1,228 @@
+"""The loop: observe, decide, act, for one team at a time.
+
+A tick reads a team's whole state and never asks what woke it. Whatever goes wrong in one team's tick delays that team
+alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from agentteam_operator.api.status import Phase
+from agentteam_operator.apply import ClusterWriter, NameConflict, execute
+from agentteam_operator.core.decide import decide
+from agentteam_operator.core.state import Decision, EmitEvent, Environment, Observed
+from agentteam_operator.kube.errors import Conflict, KubeError, Retryable
+from agentteam_operator.metrics import Metrics
+from agentteam_operator.observe.assemble import UnknownStatus
+from agentteam_operator.observe.observer import awaits_words
+from agentteam_operator.observe.sampler import Sampling
+from agentteam_operator.queue import TeamKey, WakeQueue
+
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 30.0
+CONFLICT_PAUSE_SECONDS = 0.05
+TICK_TIMEOUT_SECONDS = 120.0
+UNEXPLAINED_PAUSE_SECONDS = 5.0
+FOREIGN_PAUSE_SECONDS = 30.0
+BUSY_LIMIT = 20
+"""Ticks in a row that each changed something; beyond, there is a pause between them, whatever keeps them going."""
+BUSY_PAUSE_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Observes(Protocol):
+    """Reads one team's state."""
+
+    async def observe(self, key: TeamKey, *, live: bool = False) -> Observed | None:
+        """The state, from the cache or from the API server; None when there is no such team."""
+
+
+class Samples(Protocol):
+    """Reads metrics at intervals for the teams that want them."""
+
+    def want(self, key: TeamKey, sampling: Sampling | None) -> None:
+        """From now on, read this team's metrics so; None for no longer."""
+
+
+class Reconciler:
+    """Ticks teams as the queue says, several at once, never the same one twice."""
+
+    def __init__(
+        self,
+        *,
+        observer: Observes,
+        writer: ClusterWriter,
+        sampler: Samples,
+        queue: WakeQueue,
+        environment: Callable[[], Environment],
+        clock: Callable[[], datetime],
+        metrics: Metrics,
+        scatter: Callable[[], float] = lambda: random.uniform(0.5, 1.0),  # noqa: S311 - not for secrecy
+    ) -> None:
+        """`clock` gives the present, aware of its zone; `scatter` a factor for pauses."""
+        self._observer = observer
+        self._writer = writer
+        self._sampler = sampler
+        self._queue = queue
+        self._environment = environment
+        self._clock = clock
+        self._metrics = metrics
+        self._scatter = scatter
+        self._failures: dict[TeamKey, int] = {}
+        self._busy: dict[TeamKey, int] = {}
+        self._read_live: set[TeamKey] = set()
+        self.acting = asyncio.Event()
+        """Set while this replica may act."""
+
+    async def work(self) -> None:
+        """Tick teams until cancelled."""
+        while True:
+            await self.acting.wait()
+            key = await self._queue.take()
+            try:
+                if self.acting.is_set():
+                    await self.tick(key)
+                else:
+                    self._queue.wake(key)  # the lease was lost while we waited: keep the wake for whoever acts next
+            finally:
+                self._queue.done(key)
+
+    async def tick(self, key: TeamKey) -> None:
+        """One look at one team. Never raises but for being cancelled; makes the team's next appointment."""
+        self._metrics.queue_depth.set(len(self._queue))
+        started = time.perf_counter()
+        result = "ok"
+        try:
+            async with asyncio.timeout(TICK_TIMEOUT_SECONDS):
+                await self._tick(key)
+            self._failures.pop(key, None)
+        except Conflict as error:
+            result = "conflict"
+            self._conflict(key, error)
+        except UnknownStatus as error:
+            result = "held"
+            log.warning("team_held", namespace=key[0], team=key[1], reason=str(error))
+        except (Retryable, TimeoutError) as error:
+            result = "retry"
+            self._again_later(key, error)
+        except KubeError as error:
+            result = "refused"
+            self._again_later(key, error)
+            await self._tell(key, error)
+        except Exception as error:
+            result = "crash"
+            log.exception("tick_crashed", namespace=key[0], team=key[1])
+            self._again_later(key, error)
+        self._metrics.ticks.labels(result).inc()
+        self._metrics.tick_seconds.observe(time.perf_counter() - started)
+
+    async def _tick(self, key: TeamKey) -> None:
+        observed = await self._observer.observe(key, live=key in self._read_live)
+        if observed is None:
+            self._forget(key)
+            return
+        decision = decide(observed, self._environment(), self._clock())
+        if decision.needs_live_read and not observed.live:
+            observed = await self._observer.observe(key, live=True)
+            if observed is None:
+                self._forget(key)
+                return
+            decision = decide(observed, self._environment(), self._clock())
+        self._read_live.discard(key)
+        self._want_samples(key, observed, decision)
+        executed = await execute(decision, observed, self._writer, self._count)
+        if executed.wrote_status:
+            self._note_transition(key, observed, decision)
+        self._appoint(key, observed, decision, changed=executed.changed)
+
+    def _appoint(self, key: TeamKey, observed: Observed, decision: Decision, *, changed: bool) -> None:
+        """Make the next appointment: at once after a change, for no watch tells us of our own writes."""
+        self._busy[key] = self._busy.get(key, 0) + 1 if changed else 0
+        if changed:
+            self._queue.wake_after(key, BUSY_PAUSE_SECONDS if self._busy[key] > BUSY_LIMIT else 0.0)
+        if decision.requeue_after_seconds is not None:
+            self._queue.wake_after(key, decision.requeue_after_seconds)
+        if awaits_words(observed):
+            self._queue.wake_after(key, UNEXPLAINED_PAUSE_SECONDS)
+        if observed.foreign:
+            self._queue.wake_after(key, FOREIGN_PAUSE_SECONDS)
+
+    def _want_samples(self, key: TeamKey, observed: Observed, decision: Decision) -> None:
+        rollout = decision.status.rollout
+        if not decision.sampling or observed.spec is None or rollout is None:
+            self._sampler.want(key, None)
+            return
+        revisions = frozenset({rollout.revision, rollout.base_revision} - {""})
+        self._sampler.want(key, Sampling(observed.spec.rollout.analysis.interval_seconds, revisions))
+
+    def _note_transition(self, key: TeamKey, observed: Observed, decision: Decision) -> None:
+        before, after = observed.status.rollout, decision.status.rollout
+        if after is None or (before is not None and before.phase is after.phase):
+            return
+        log.info(
+            "rollout_phase",
+            namespace=key[0],
+            team=key[1],
+            revision=after.revision,
+            phase=after.phase.value,
+            reason=after.reason,
+            message=after.message,
+        )
+        if after.phase is Phase.ROLLING_BACK:
+            self._metrics.rollbacks.labels(after.reason or "Unknown").inc()
+
+    def _count(self, action: str, kind: str, result: str) -> None:
+        self._metrics.actions.labels(action, kind, result).inc()
+
+    def _forget(self, key: TeamKey) -> None:
+        self._sampler.want(key, None)
+        self._failures.pop(key, None)
+        self._busy.pop(key, None)
+        self._read_live.discard(key)
+
+    def _conflict(self, key: TeamKey, error: Conflict) -> None:
+        """What was decided on is out of date: look again, at the API server itself."""
+        level = log.warning if isinstance(error, NameConflict) else log.info
+        level("write_conflict", namespace=key[0], team=key[1], error=str(error))
+        self._read_live.add(key)
+        self._queue.wake_after(key, self._pause_seconds(key, CONFLICT_PAUSE_SECONDS))
+
+    def _again_later(self, key: TeamKey, error: BaseException) -> None:
+        pause = self._pause_seconds(key, FIRST_PAUSE_SECONDS)
+        if isinstance(error, Retryable):
+            pause = max(pause, error.retry_after_seconds)
+        log.warning("tick_failed", namespace=key[0], team=key[1], error=str(error) or repr(error), again_in=pause)
+        self._read_live.add(key)
+        self._queue.wake_after(key, pause)
+
+    def _pause_seconds(self, key: TeamKey, first_seconds: float) -> float:
+        """Twice as long with each failure in a row, up to a limit, and scattered."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        return min(LONGEST_PAUSE_SECONDS, first_seconds * 2.0 ** min(failures, 20)) * self._scatter()
+
+    async def _tell(self, key: TeamKey, error: KubeError) -> None:
+        """An Event for what the API server refuses (a quota, a policy): somebody has to mend it, and nobody reads logs.
+
+        Told once for the same words.
+        """
+        observed = await self._observer.observe(key)
+        if observed is None:
+            return
+        said = str(error)[:1024]
+        digest = hashlib.sha256(said.encode()).hexdigest()[:16]
+        event = EmitEvent(f"{observed.team.uid}/refused/{digest}", "Warning", "WriteRefused", said, self._clock())
+        try:
+            await self._writer.create_event(observed.team, event)
+        except KubeError as failure:
+            log.warning("event_failed", namespace=key[0], team=key[1], error=str(failure))
