@@ -31,7 +31,7 @@ def judge(view: View) -> View:
         return _with_gates(view, () if not view.has_base or rollout.gates_skipped else (_skipped(view),))
     found = analysis.judge(
         view.settings.analysis,
-        rollout.analysis or analysis.begin(rollout.started_at),
+        rollout.analysis or analysis.AnalysisStatus(),
         view.observed.snapshot,
         blue=_colour(view, view.blue),
         green=_colour(view, view.green),

@@ -1,0 +1,29 @@
+"""How the pods of a version behave: what a scenario says of the software that it rolls out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """Of each pod of one version, from its creation on."""
+
+    ready_after_seconds: float | None = 2.0
+    """None: it never gets ready."""
+    image_found: bool = True
+    crashes_at_start: bool = False
+    crashes_alone_after_seconds: float | None = None
+    """Once all traffic goes to its revision, its container ends for good after so long."""
+    healthy: bool = True
+    """What the probe Job finds."""
+    error_share: float = 0.0
+    """Share of its runs that fail."""
+    run_seconds: float = 0.4
+    memory_share: float = 0.3
+    hangs_in_termination: bool = False
+    """Its deleted pods don't go before the grace period is over."""
+
+
+GOOD = Behaviour()
+"""Ready after 2 s, healthy, without errors."""

@@ -1,0 +1,281 @@
+"""What Kubernetes does with the objects over time, as far as a rollout observes it.
+
+Deployments make and take away pods, pods get ready or fail by the `Behaviour` of their version, Services get
+EndpointSlices, Jobs a verdict, autoscalers set sizes, and what belonged to a deleted owner goes. Each reacts after a
+short delay of its own, as its real counterpart does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from agentteam_operator.core import names
+from agentteam_operator.kube import resources
+from tests.simulation.api_server import ApiServer, Change, JsonObject, Key, matches
+from tests.simulation.behaviour import GOOD, Behaviour
+from tests.simulation.timeline import Timeline, stamp
+
+REACTION_SECONDS = 0.05
+SCALER_SECONDS = 1.0
+PULL_FAILS_SECONDS = 1.0
+JOB_SECONDS = 3.0
+JOB_KEPT_SECONDS = 600.0
+TERMINATION_SECONDS = 1.0
+GRACE_SECONDS = 330.0
+
+
+class Controllers:
+    """All of Kubernetes' controllers, and the kubelet, for one namespace."""
+
+    def __init__(self, timeline: Timeline, server: ApiServer, behaviours: Mapping[str, Behaviour]) -> None:
+        self.timeline = timeline
+        self.server = server
+        self.behaviours = behaviours
+        self.load_pods: int | None = None
+        """Pods that an autoscaler finds the present load to need on a revision that serves."""
+        self._queued: set[Key] = set()
+        self._pods_made = 0
+        self._queue_of = {
+            "Deployment": self._scale_pods,
+            "Job": self._run_job,
+            "HorizontalPodAutoscaler": self._autoscale,
+            "Service": self._publish_endpoints,
+        }
+        server.observers.append(self.notice)
+
+    def notice(self, change: Change) -> None:
+        """Queue whatever a change concerns."""
+        kind, _ = change.key
+        if kind in self._queue_of and change.after is not None:
+            self._queue(change.key, SCALER_SECONDS if kind == "HorizontalPodAutoscaler" else REACTION_SECONDS)
+        if kind == "Pod":
+            self._pod_changed(change)
+        if kind == "Deployment":
+            self._queue_all(resources.HORIZONTAL_POD_AUTOSCALER.kind, SCALER_SECONDS)
+        if change.after is None:
+            self._collect_soon(change)
+
+    def set_load(self, pods: int) -> None:
+        """Change what the autoscalers find."""
+        self.load_pods = pods
+        self._queue_all("HorizontalPodAutoscaler", SCALER_SECONDS)
+
+    def _queue_all(self, kind: str, seconds: float) -> None:
+        for key in self.server.objects:
+            if key[0] == kind:
+                self._queue(key, seconds)
+
+    def _queue(self, key: Key, seconds: float) -> None:
+        if key not in self._queued:
+            self._queued.add(key)
+            self.timeline.after(seconds, partial(self._reconcile, key))
+
+    def _reconcile(self, key: Key) -> None:
+        self._queued.discard(key)
+        item = self.server.objects.get(key)
+        if item is not None:
+            self._queue_of[key[0]](item)
+
+    # --- garbage -----------------------------------------------------------------------------------------------------
+
+    def _collect_soon(self, change: Change) -> None:
+        uid = (change.before or {})["metadata"]["uid"]
+        self.timeline.after(REACTION_SECONDS, partial(self._collect, uid))
+
+    def _collect(self, uid: str) -> None:
+        """Delete what the gone object controlled; pods go the way of all pods."""
+        for (kind, name), item in list(self.server.objects.items()):
+            if any(owner["uid"] in {uid, f"rs-{uid}"} for owner in item["metadata"].get("ownerReferences") or []):
+                if kind == "Pod":
+                    self._terminate(item)
+                else:
+                    self.server.remove(resources.BY_KIND[kind], name)
+
+    # --- Deployments and pods ------------------------------------------------------------------------------------------
+
+    def _scale_pods(self, deployment: JsonObject) -> None:
+        pods = [pod for pod in self.pods_of(deployment) if "deletionTimestamp" not in pod["metadata"]]
+        excess = len(pods) - deployment["spec"]["replicas"]
+        for pod in sorted(pods, key=_takes_leave_first)[: max(excess, 0)]:
+            self._terminate(pod)
+        for _ in range(-excess):
+            self._start_pod(deployment)
+
+    def pods_of(self, deployment: JsonObject) -> list[JsonObject]:
+        """All pods that a Deployment made, the terminating ones too."""
+        owner = f"rs-{deployment['metadata']['uid']}"
+        return [
+            pod
+            for pod in self.server.of_kind(resources.POD)
+            if (pod["metadata"].get("ownerReferences") or [{}])[0].get("uid") == owner
+        ]
+
+    def _start_pod(self, deployment: JsonObject) -> None:
+        self._pods_made += 1
+        name = deployment["metadata"]["name"]
+        template = deployment["spec"]["template"]
+        pod = self._make_pod(
+            f"{name}-{self._pods_made:05d}",
+            template["metadata"]["labels"],
+            {"kind": "ReplicaSet", "name": f"{name}-rs", "uid": f"rs-{deployment['metadata']['uid']}"},
+        )
+        behaviour, pod_name = self.behaviour_of(pod), pod["metadata"]["name"]
+        if not behaviour.image_found:
+            self.timeline.after(PULL_FAILS_SECONDS, partial(self._wait, pod_name, "ImagePullBackOff"))
+        elif behaviour.crashes_at_start:
+            self.timeline.after(1.0, partial(self._crash, pod_name))
+        elif behaviour.ready_after_seconds is not None:
+            self.timeline.after(behaviour.ready_after_seconds, partial(self._get_ready, pod_name))
+
+    def _make_pod(self, name: str, labels: Mapping[str, str], owner: JsonObject) -> JsonObject:
+        manifest = {
+            "metadata": {"name": name, "labels": dict(labels), "ownerReferences": [{**owner, "controller": True}]},
+            "status": {
+                "phase": "Pending",
+                "podIP": f"10.244.0.{self._pods_made % 250 + 1}",
+                "conditions": [{"type": "PodScheduled", "status": "True"}],
+                "containerStatuses": [{"name": names.CONTAINER, "restartCount": 0, "state": {}}],
+            },
+        }
+        return self.server.create(resources.POD, manifest)
+
+    def behaviour_of(self, item: JsonObject) -> Behaviour:
+        """By the version label."""
+        return self.behaviours.get((item["metadata"].get("labels") or {}).get(names.LABEL_VERSION, ""), GOOD)
+
+    def _set_pod(self, name: str, **changes: Any) -> None:
+        pod = self.server.objects.get(("Pod", name))
+        if pod is not None:
+            self.server.replace(resources.POD, {**pod, "status": {**pod["status"], **changes}})
+
+    def _get_ready(self, name: str) -> None:
+        pod = self.server.objects.get(("Pod", name))
+        if pod is not None and "deletionTimestamp" not in pod["metadata"]:
+            running = [{"name": names.CONTAINER, "restartCount": 0, "state": {"running": {}}}]
+            self._set_pod(name, phase="Running", conditions=_conditions(ready=True), containerStatuses=running)
+
+    def _wait(self, name: str, reason: str) -> None:
+        state = {"waiting": {"reason": reason, "message": f"it waits: {reason}"}}
+        self._set_pod(name, containerStatuses=[{"name": names.CONTAINER, "restartCount": 0, "state": state}])
+
+    def _crash(self, name: str) -> None:
+        waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off restarting failed container"}}
+        ended = {"terminated": {"exitCode": 1, "reason": "Error", "message": "it crashed"}}
+        container = {"name": names.CONTAINER, "restartCount": 1, "state": waiting, "lastState": ended}
+        self._set_pod(name, conditions=_conditions(ready=False), containerStatuses=[container])
+
+    def _terminate(self, pod: JsonObject) -> None:
+        if "deletionTimestamp" in pod["metadata"]:
+            return
+        metadata = {**pod["metadata"], "deletionTimestamp": stamp(self.timeline.now)}
+        status = {**pod["status"], "conditions": _conditions(ready=False)}
+        self.server.replace(resources.POD, {**pod, "metadata": metadata, "status": status})
+        seconds = GRACE_SECONDS if self.behaviour_of(pod).hangs_in_termination else TERMINATION_SECONDS
+        self.timeline.after(seconds, partial(self.server.remove, resources.POD, pod["metadata"]["name"]))
+
+    def _pod_changed(self, change: Change) -> None:
+        item = change.after or change.before or {}
+        owner = item["metadata"]["ownerReferences"][0]
+        if owner["kind"] == "ReplicaSet":
+            self._queue(("Deployment", owner["name"].removesuffix("-rs")), REACTION_SECONDS)
+            self._queue_all("Service", REACTION_SECONDS)
+
+    # --- Services ------------------------------------------------------------------------------------------------------
+
+    def _publish_endpoints(self, service: JsonObject) -> None:
+        name, selector = service["metadata"]["name"], service["spec"].get("selector") or {}
+        pods = [pod for pod in self.server.of_kind(resources.POD) if selector and matches(selector, pod)]
+        endpoints = [
+            {
+                "conditions": {"ready": is_ready(pod), "terminating": "deletionTimestamp" in pod["metadata"]},
+                "targetRef": {"kind": "Pod", "name": pod["metadata"]["name"]},
+            }
+            for pod in pods
+        ]
+        labels = {**service["metadata"]["labels"], "kubernetes.io/service-name": name}
+        held = self.server.objects.get(("EndpointSlice", name))
+        if held is not None:
+            self.server.replace(resources.ENDPOINT_SLICE, {**held, "endpoints": endpoints})
+        else:
+            owner = {"kind": "Service", "name": name, "uid": service["metadata"]["uid"], "controller": True}
+            metadata = {"name": name, "labels": labels, "ownerReferences": [owner]}
+            self.server.create(resources.ENDPOINT_SLICE, {"metadata": metadata, "endpoints": endpoints})
+        self._crash_those_alone(name, selector, pods)
+
+    def _crash_those_alone(self, service: str, selector: Mapping[str, str], pods: list[JsonObject]) -> None:
+        """Some versions fail only when they carry all the traffic."""
+        if names.LABEL_REVISION not in selector or service.endswith("-preview"):
+            return
+        for pod in pods:
+            seconds = self.behaviour_of(pod).crashes_alone_after_seconds
+            if seconds is not None:
+                self.timeline.after(seconds, partial(self._crash, pod["metadata"]["name"]))
+
+    # --- Jobs ----------------------------------------------------------------------------------------------------------
+
+    def _run_job(self, job: JsonObject) -> None:
+        name = job["metadata"]["name"]
+        if job.get("status") or any(name in key[1] for key in self.server.objects if key[0] == "Pod"):
+            return
+        owner = {"kind": "Job", "name": name, "uid": job["metadata"]["uid"]}
+        self._pods_made += 1
+        self._make_pod(f"{name}-pod", job["spec"]["template"]["metadata"]["labels"], owner)
+        self.timeline.after(JOB_SECONDS, partial(self._finish_job, job["metadata"]["uid"], name))
+
+    def _finish_job(self, uid: str, name: str) -> None:
+        job = self.server.objects.get(("Job", name))
+        if job is None or job["metadata"]["uid"] != uid:
+            return
+        healthy = self.behaviour_of(job).healthy
+        words = "all components are healthy" if healthy else "model main: 401 Unauthorized"
+        ended = {"terminated": {"exitCode": 0 if healthy else 1, "message": json.dumps({"message": words})}}
+        container = {"name": "probe", "restartCount": 0, "state": ended}
+        self._set_pod(f"{name}-pod", phase="Succeeded" if healthy else "Failed", containerStatuses=[container])
+        condition = {"type": "Complete" if healthy else "Failed", "status": "True"}
+        self.server.replace(resources.JOB, {**job, "status": {"conditions": [condition]}})
+        self.timeline.after(JOB_KEPT_SECONDS, partial(self._forget_job, uid, name))
+
+    def _forget_job(self, uid: str, name: str) -> None:
+        job = self.server.objects.get(("Job", name))
+        if job is not None and job["metadata"]["uid"] == uid:
+            self.server.remove(resources.JOB, name)
+
+    # --- autoscalers -----------------------------------------------------------------------------------------------------
+
+    def _autoscale(self, scaler: JsonObject) -> None:
+        """Serving revisions by the load, others down to the least; never down while that is switched off."""
+        spec = scaler["spec"]
+        deployment = self.server.objects.get(("Deployment", spec["scaleTargetRef"]["name"]))
+        if deployment is None or self.load_pods is None or not deployment["spec"]["replicas"]:
+            return
+        size = deployment["spec"]["replicas"]
+        wanted = self.load_pods if self._gets_traffic(deployment) else 0
+        if spec["behavior"]["scaleDown"]["selectPolicy"] == "Disabled":
+            wanted = max(wanted, size)
+        wanted = min(max(wanted, spec["minReplicas"]), spec["maxReplicas"])
+        if wanted != size:
+            self.server.set_replicas(deployment, wanted)
+
+    def _gets_traffic(self, deployment: JsonObject) -> bool:
+        team = deployment["metadata"]["labels"][names.LABEL_TEAM]
+        service = self.server.objects.get(("Service", names.active_service(team)))
+        selector = service["spec"].get("selector") if service else None
+        return bool(selector) and any(matches(selector or {}, pod) for pod in self.pods_of(deployment))
+
+
+def is_ready(pod: JsonObject) -> bool:
+    """Its Ready condition, while it isn't leaving."""
+    ready = any(entry["type"] == "Ready" and entry["status"] == "True" for entry in pod["status"]["conditions"])
+    return ready and "deletionTimestamp" not in pod["metadata"]
+
+
+def _conditions(*, ready: bool) -> list[JsonObject]:
+    return [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True" if ready else "False"}]
+
+
+def _takes_leave_first(pod: JsonObject) -> tuple[bool, str]:
+    """Unready pods first, then the youngest: as a ReplicaSet chooses."""
+    return is_ready(pod), "".join(chr(0x10FFFF - ord(character)) for character in pod["metadata"]["name"])

@@ -1,0 +1,76 @@
+"""What can go wrong at one moment, and the plan that says at which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """One disturbance. Those of requests are numbered by the request, those of the watch by what it tells."""
+
+    CRASH_BEFORE = "crash-before"
+    """The operator dies before the request reaches the API server."""
+    CRASH_AFTER = "crash-after"
+    """The request is carried out; the operator dies before it sees the answer."""
+    LOST_ANSWER = "lost-answer"
+    """The request is carried out, but the answer gets lost: the client sees a timeout."""
+    CONFLICT = "conflict"
+    """409: someone else was quicker."""
+    THROTTLED = "throttled"
+    """429 with Retry-After."""
+    SERVER_ERROR = "server-error"
+    """500 without effect."""
+    WATCH_STALLS = "watch-stalls"
+    """From this news on, the watch of that kind is silent for a while: the cache is stale."""
+    NEWS_LOST = "news-lost"
+    """This one piece of news never arrives, as after a broken stream; the next list brings what was missed."""
+
+
+OF_WRITES = (
+    Fault.CRASH_BEFORE,
+    Fault.CRASH_AFTER,
+    Fault.LOST_ANSWER,
+    Fault.CONFLICT,
+    Fault.THROTTLED,
+    Fault.SERVER_ERROR,
+)
+OF_READS = (Fault.CRASH_BEFORE, Fault.THROTTLED, Fault.SERVER_ERROR)
+OF_NEWS = (Fault.WATCH_STALLS, Fault.NEWS_LOST)
+
+
+class Crash(BaseException):
+    """The operator's process is gone: nothing in it may catch this."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Strike:
+    """One fault at one place: the number of the request, or of the piece of news, counted from 0."""
+
+    at: int
+    fault: Fault
+
+    def __str__(self) -> str:
+        kind = "n" if self.fault in OF_NEWS else "r"
+        return f"{kind}{self.at}:{self.fault}"
+
+    @classmethod
+    def parse(cls, text: str) -> Strike:
+        place, fault = text.split(":")
+        return cls(int(place[1:]), Fault(fault))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A scenario and what disturbs it."""
+
+    scenario: str
+    strikes: tuple[Strike, ...] = ()
+
+    def __str__(self) -> str:
+        return "/".join((self.scenario, *map(str, self.strikes)))
+
+    @classmethod
+    def parse(cls, text: str) -> Plan:
+        scenario, *strikes = text.split("/")
+        return cls(scenario, tuple(map(Strike.parse, strikes)))

@@ -1,0 +1,65 @@
+"""The requests that people send to the team, and the counters that Prometheus reads of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
+from agentteam_operator.core.state import PodCounters, Snapshot
+from agentteam_operator.kube import resources
+from tests.simulation.api_server import ApiServer, JsonObject
+from tests.simulation.controllers import Controllers
+
+MEMORY_LIMIT_BYTES = 2.0**30
+
+
+class Load:
+    """Runs at a steady rate, shared alike by all endpoints of the active Service."""
+
+    def __init__(self, server: ApiServer, controllers: Controllers, team: str, runs_per_second: float) -> None:
+        self.runs_per_second = runs_per_second
+        self.unavailable = False
+        """Prometheus can't be reached."""
+        self._server = server
+        self._controllers = controllers
+        self._team = team
+        self._since = 0.0
+        self._runs: dict[str, float] = {}
+
+    def advance(self, seconds: float) -> None:
+        """Count the runs up to a moment; to be called before anything changes at it."""
+        elapsed, self._since = seconds - self._since, seconds
+        pods = self._serving()
+        for name in pods:
+            self._runs[name] = self._runs.get(name, 0.0) + elapsed * self.runs_per_second / len(pods)
+
+    def _serving(self) -> list[str]:
+        held = self._server.objects.get(("EndpointSlice", self._team))
+        return [
+            endpoint["targetRef"]["name"] for endpoint in (held or {}).get("endpoints", []) if _serves(endpoint)
+        ]
+
+    def snapshot(self) -> Snapshot:
+        """What Prometheus says now."""
+        now = self._server.timeline.now
+        if self.unavailable:
+            return Snapshot(at=now, pods={}, error="connection refused")
+        pods = [pod for pod in self._server.of_kind(resources.POD) if "-health-" not in pod["metadata"]["name"]]
+        return Snapshot(at=now, pods={pod["metadata"]["name"]: self._counters(pod) for pod in pods})
+
+    def _counters(self, pod: JsonObject) -> PodCounters:
+        behaviour = self._controllers.behaviour_of(pod)
+        runs = int(self._runs.get(pod["metadata"]["name"], 0.0))
+        failed = int(runs * behaviour.error_share)
+        return PodCounters(
+            started=runs,
+            succeeded=runs - failed,
+            failed=failed,
+            duration_buckets=tuple(runs if bound >= behaviour.run_seconds else 0 for bound in DURATION_BOUNDS_SECONDS),
+            memory_bytes=behaviour.memory_share * MEMORY_LIMIT_BYTES,
+            memory_limit_bytes=MEMORY_LIMIT_BYTES,
+        )
+
+
+def _serves(endpoint: Mapping[str, Mapping[str, bool]]) -> bool:
+    return endpoint["conditions"]["ready"] and not endpoint["conditions"]["terminating"]

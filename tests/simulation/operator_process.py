@@ -1,0 +1,230 @@
+"""One operator process: the product's own observer, cache, reconciler and writer, over the simulated API server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from agentteam_operator.apply import KubeWriter
+from agentteam_operator.core import names
+from agentteam_operator.core.state import Environment, Snapshot
+from agentteam_operator.kube import resources
+from agentteam_operator.kube.client import JSON, REQUEST_TIMEOUT_SECONDS, KubeClient
+from agentteam_operator.kube.errors import KubeError
+from agentteam_operator.metrics import Metrics
+from agentteam_operator.observe.observer import Observer
+from agentteam_operator.observe.sampler import Sampling
+from agentteam_operator.observe.store import Store, TeamKey
+from agentteam_operator.queue import WakeQueue
+from agentteam_operator.reconcile import Reconciler
+from tests.simulation.api_server import ApiServer, Change, JsonObject, Request, parse
+from tests.simulation.timeline import Timeline
+
+WATCH_SECONDS = 0.02
+"""From a change to its arrival in the cache."""
+STALL_SECONDS = 8.0
+RESTART_SECONDS = 3.0
+RESYNC_SECONDS = 600.0
+NEVER = float("inf")
+
+_METRICS = Metrics()
+_WATCHED = frozenset(resource.kind for resource in resources.CHILDREN)
+
+
+class Wire(Protocol):
+    """What stands between a process and the API server."""
+
+    def send(self, process: OperatorProcess, request: Request, group: str) -> JsonObject:
+        """Carry a request out, or raise."""
+
+    def news_delay_seconds(self, change: Change) -> float | None:
+        """When a change reaches the caches; None for never."""
+
+
+class _Client(KubeClient):
+    """`KubeClient` with the network taken out."""
+
+    def __init__(self, process: OperatorProcess, wire: Wire) -> None:
+        self._process = process
+        self._wire = wire
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        what: str,  # noqa: ARG002 - the real one's words for its errors
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        content_type: str = JSON,
+        accept: str = JSON,  # noqa: ARG002
+        timeout_seconds: float = REQUEST_TIMEOUT_SECONDS,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        request = parse(method, path, query or {}, body, content_type)
+        return self._wire.send(self._process, request, self._process.reading)
+
+
+class _Queue(WakeQueue):
+    """The one team's appointments in simulated time."""
+
+    def __init__(self, process: OperatorProcess) -> None:
+        super().__init__()
+        self._process = process
+
+    def wake(self, key: TeamKey) -> None:  # noqa: ARG002 - there is one team
+        self._process.due(0.0)
+
+    def wake_after(self, key: TeamKey, seconds: float) -> None:  # noqa: ARG002
+        self._process.due(max(seconds, 0.0))
+
+
+class OperatorProcess:
+    """A process that lives, dies and comes back; `tick_at` and `sample_at` say when it wants to run."""
+
+    def __init__(
+        self,
+        name: str,
+        timeline: Timeline,
+        server: ApiServer,
+        wire: Wire,
+        environment: Environment,
+        look: Callable[[], Snapshot],
+        team: TeamKey,
+    ) -> None:
+        self.name = name
+        self.environment = environment
+        self.tick_at = NEVER
+        self.sample_at = NEVER
+        self.resync_at = NEVER
+        self.reading = ""
+        self.alive = False
+        self.generation = 0
+        self.ticks = 0
+        self.crashes: list[str] = []
+        self._timeline = timeline
+        self._server = server
+        self._wire = wire
+        self._look = look
+        self._team = team
+        self._interval_seconds: float | None = None
+        self._latest: Snapshot | None = None
+        self.start()
+
+    @property
+    def next_at(self) -> float:
+        """When it wants to run next."""
+        return min(self.tick_at, self.sample_at, self.resync_at) if self.alive else NEVER
+
+    def start(self) -> None:
+        """A fresh process: nothing is remembered, everything is listed."""
+        self.alive = True
+        self.generation += 1
+        self._interval_seconds, self._latest = None, None
+        self.sample_at = NEVER
+        self.store = Store(lambda _: self.due(0.0))
+        client = _Client(self, self._wire)
+        self.observer = Observer(client, self.store, self, self.clock)
+        self.reconciler = Reconciler(
+            observer=self,
+            writer=KubeWriter(client, self.store, lambda: self.alive),
+            sampler=self,
+            queue=_Queue(self),
+            environment=lambda: self.environment,
+            clock=self.clock,
+            metrics=_METRICS,
+            scatter=lambda: 1.0,
+        )
+        for (kind, _), item in sorted(self._server.objects.items()):
+            if self._watches(kind, item):
+                self.store.put(resources.BY_KIND[kind], item)
+        self.resync_at = self._timeline.seconds + RESYNC_SECONDS
+        self.due(0.0)
+
+    def die(self) -> None:
+        """It is gone at once, and started again after a while."""
+        self.alive = False
+        self.tick_at = self.sample_at = self.resync_at = NEVER
+        self._timeline.after(RESTART_SECONDS, self.start)
+
+    def stop(self) -> None:
+        """Gone for good."""
+        self.alive = False
+        self.generation += 1
+
+    def clock(self) -> datetime:
+        return self._timeline.now
+
+    def due(self, seconds: float) -> None:
+        """Tick in so many seconds, unless it will before."""
+        self.tick_at = min(self.tick_at, round(self._timeline.seconds + seconds, 3))
+
+    # --- what the reconciler asks for ------------------------------------------------------------------------------------
+
+    async def observe(self, key: TeamKey, *, live: bool = False) -> Any:
+        """The real observer's answer; all requests of one read are one place for a fault."""
+        self.reading = f"{self.name}.{self.generation}.{self.ticks}.{'live' if live else 'cache'}"
+        try:
+            return await self.observer.observe(key, live=live)
+        finally:
+            self.reading = ""
+
+    def want(self, key: TeamKey, sampling: Sampling | None) -> None:  # noqa: ARG002 - there is one team
+        """Sample at an interval from now on."""
+        if sampling is None:
+            self.sample_at = NEVER
+        elif self._interval_seconds is None:
+            self.sample_at = self._timeline.seconds
+        self._interval_seconds = sampling.interval_seconds if sampling else None
+
+    def latest(self, key: TeamKey) -> Snapshot | None:  # noqa: ARG002
+        return self._latest
+
+    # --- the watch -------------------------------------------------------------------------------------------------------
+
+    def hear(self, change: Change, seconds: float) -> None:
+        """Take a change into the cache after a delay, unless the process that would have heard of it is gone."""
+        item = change.after or change.before or {}
+        if self._watches(change.resource.kind, item):
+            generation = self.generation
+            self._timeline.after(seconds, lambda: self._take(generation, change))
+
+    def _take(self, generation: int, change: Change) -> None:
+        if not self.alive or generation != self.generation:
+            return
+        if change.after is not None:
+            self.store.put(change.resource, change.after)
+        elif change.before is not None:
+            self.store.remove(change.resource, change.before)
+
+    def _watches(self, kind: str, item: JsonObject) -> bool:
+        ours = (item["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
+        return kind == names.KIND or (kind in _WATCHED and ours)
+
+    # --- running -----------------------------------------------------------------------------------------------------------
+
+    async def run_due(self) -> None:
+        """Do what is due now: a resync, a sample, a tick."""
+        now = self._timeline.seconds
+        if self.resync_at <= now:
+            self.resync_at = now + RESYNC_SECONDS
+            await self._resync()
+        if self.sample_at <= now:
+            self.sample_at = round(now + (self._interval_seconds or NEVER), 3)
+            self._latest = self._look()
+            self.due(0.0)
+        if self.tick_at <= now:
+            self.tick_at = NEVER
+            self.ticks += 1
+            await self.reconciler.tick(self._team)
+
+    async def _resync(self) -> None:
+        """List everything anew and look again, as the operator does from time to time."""
+        self.reading = f"{self.name}.{self.generation}.{self.ticks}.resync"
+        try:
+            await self.observer.refresh(self._team, resources.CHILDREN)
+        except KubeError:
+            self.resync_at = self._timeline.seconds + 1.0
+        finally:
+            self.reading = ""
+        self.due(0.0)

@@ -1,0 +1,231 @@
+"""Simulated releases: two colours of pods under load, looked at and judged as the product does it.
+
+Deterministic for a seed. Faults are drawn for each pod, so that failures may come in clusters; what a scenario means is
+said by its functions of time. All times are seconds since the candidate got its first traffic.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import accumulate
+from math import exp, log
+from random import Random
+from statistics import NormalDist
+
+from agentteam_operator.api.rollout import AnalysisSettings
+from agentteam_operator.api.status import Verdict
+from agentteam_operator.core import analysis
+from agentteam_operator.core.analysis import DURATION_BOUNDS_SECONDS, Colour, Mode
+from agentteam_operator.core.state import PodCounters, Snapshot
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of the rollout with so many pods taking traffic."""
+
+    seconds: int
+    blue_pods: int
+    green_pods: int
+    mode: Mode = Mode.CONCURRENT
+
+
+AUTO = (Stage(60, 3, 1), Stage(600, 3, 3), Stage(120, 0, 3, Mode.ONE_SAMPLE))
+"""The default schedule of a team of three: one green pod for 60 s, equal halves for the watch, then green alone."""
+
+DEMO = (Stage(10, 3, 1), Stage(30, 3, 3), Stage(20, 0, 3, Mode.ONE_SAMPLE))
+"""The demo's shortened one."""
+
+IMMEDIATE = (Stage(600, 0, 3, Mode.ONE_SAMPLE),)
+
+Rates = Callable[[float], float]
+"""Share of bad runs at a time."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What makes runs fail."""
+
+    blue: Rates
+    green: Rates
+    breaker_per_hour: float = 0.0
+    """How often each pod's circuit breaker opens, for `breaker_seconds`, during which all of its runs fail."""
+    breaker_seconds: float = 30.0
+    clump: int = 1
+    """Failures come by so many, in a row and on the same pod; the rate stays."""
+    outage_seconds: float = 0.0
+    """Once in the release, at a random time, the provider fails for both colours alike."""
+    outage_rate: float = 0.5
+    green_slowdown: float = 1.0
+    """Factor on green's durations, which are log-normal around 1 s."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    fault: Fault
+    runs_per_second: float = 10.0
+    stages: tuple[Stage, ...] = AUTO
+    settings: AnalysisSettings = field(default_factory=AnalysisSettings)
+    scrape_seconds: int = 0
+    """Every pod is scraped this often, at a phase of its own; 0 means at every look."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one release ended."""
+
+    rolled_back_after_seconds: float | None
+    reason: str
+    state: analysis.AnalysisStatus
+
+
+def constant(rate: float) -> Rates:
+    return lambda _: rate
+
+
+def from_time(seconds: float, before: float, after: float) -> Rates:
+    return lambda now: before if now < seconds else after
+
+
+@cache
+def _duration_weights(slowdown: float) -> tuple[float, ...]:
+    """Cumulative probability of each bucket, for a median of 1 s and a spread of factor 1.65."""
+    normal = NormalDist(log(slowdown), 0.5)
+    return tuple(normal.cdf(log(bound)) for bound in DURATION_BOUNDS_SECONDS[:-1]) + (1.0,)
+
+
+@dataclass
+class _Pod:
+    """A pod, with the counters that it shows."""
+
+    name: str
+    breaker: list[tuple[float, float]]
+    scrape_phase: float
+    clump_left: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    buckets: list[int] = field(default_factory=lambda: [0] * len(DURATION_BOUNDS_SECONDS))
+    scraped: PodCounters | None = None
+
+    def run(self, random: Random, rate: float, now: float, clump: int, weights: tuple[float, ...]) -> None:
+        if any(begin <= now < end for begin, end in self.breaker):
+            failed = True
+        elif self.clump_left:
+            self.clump_left -= 1
+            failed = True
+        else:
+            failed = random.random() < rate / clump
+            if failed:
+                self.clump_left = clump - 1
+        self.failed += failed
+        self.succeeded += not failed
+        self.buckets[bisect_left(weights, random.random())] += 1
+
+    def counters(self) -> PodCounters:
+        finished = self.succeeded + self.failed
+        return PodCounters(finished, self.succeeded, self.failed, tuple(accumulate(map(float, self.buckets))))
+
+
+def poisson(random: Random, mean: float) -> int:
+    """A Poisson number, by Knuth's products (means of up to some hundreds)."""
+    count, left = 0, mean
+    product = random.random()
+    while True:
+        step = min(left, 500.0)
+        if product > exp(-step):
+            count += 1
+            product *= random.random()
+        elif left > step:
+            left -= step
+            product *= exp(step)
+        else:
+            return count
+
+
+class Release:
+    """One release of a scenario; `run` plays it to its end."""
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self._scenario = scenario
+        self._random = Random(f"{scenario.name}/{seed}")  # noqa: S311 - a simulation
+        total = sum(stage.seconds for stage in scenario.stages)
+        self._outage_at = self._random.uniform(0, total)
+        most = max(max(stage.blue_pods, stage.green_pods) for stage in scenario.stages)
+        self._blue = [self._pod(f"blue-{index}", total) for index in range(most)]
+        self._green = [self._pod(f"green-{index}", total) for index in range(most)]
+
+    def _pod(self, name: str, total: float) -> _Pod:
+        fault = self._scenario.fault
+        events = poisson(self._random, fault.breaker_per_hour * total / 3600) if fault.breaker_per_hour else 0
+        starts = [self._random.uniform(-fault.breaker_seconds, total) for _ in range(events)]
+        breaker = [(start, start + fault.breaker_seconds) for start in starts]
+        return _Pod(name, breaker, self._random.random())
+
+    def run(self) -> Result:
+        state = analysis.AnalysisStatus()
+        interval = self._scenario.settings.interval_seconds
+        now = 0.0
+        for stage in self._scenario.stages:
+            end = now + stage.seconds
+            while now < end:
+                now += interval
+                self._traffic(stage, now - interval, interval)
+                judgement = self._judge(state, stage, now)
+                state = judgement.state
+                failed = [verdict for verdict in judgement.verdicts if verdict.verdict is Verdict.FAILED]
+                if failed:
+                    return Result(now, f"{failed[0].name}: {failed[0].message}", state)
+        return Result(None, "", state)
+
+    def _traffic(self, stage: Stage, since: float, interval: float) -> None:
+        """The runs of one interval, spread evenly over the pods that serve."""
+        fault, random = self._scenario.fault, self._random
+        pods = [(pod, fault.blue, 1.0) for pod in self._blue[: stage.blue_pods]]
+        pods += [(pod, fault.green, fault.green_slowdown) for pod in self._green[: stage.green_pods]]
+        mean = self._scenario.runs_per_second * interval / len(pods)
+        for pod, rates, slowdown in pods:
+            weights = _duration_weights(slowdown)
+            for moment in sorted(random.uniform(since, since + interval) for _ in range(poisson(random, mean))):
+                rate = rates(moment)
+                if self._outage_at <= moment < self._outage_at + fault.outage_seconds:
+                    rate = fault.outage_rate
+                pod.run(random, rate, moment, fault.clump, weights)
+
+    def _judge(self, state: analysis.AnalysisStatus, stage: Stage, now: float) -> analysis.Judgement:
+        blue = self._blue[: max(stage.blue_pods, self._scenario.stages[0].blue_pods)]
+        green = self._green[: stage.green_pods]
+        at = START + timedelta(seconds=now)
+        snapshot = Snapshot(at, {pod.name: self._scraped(pod, now) for pod in (*blue, *green)})
+        return analysis.judge(
+            self._scenario.settings,
+            state,
+            snapshot,
+            blue=Colour(frozenset(pod.name for pod in blue), _created(blue, -3600), 0),
+            green=Colour(frozenset(pod.name for pod in green), _created(green, 0), 0),
+            mode=stage.mode,
+            now=at,
+        )
+
+    def _scraped(self, pod: _Pod, now: float) -> PodCounters:
+        """What Prometheus holds of the pod: its last scrape."""
+        every = self._scenario.scrape_seconds
+        if not every:
+            return pod.counters()
+        interval = self._scenario.settings.interval_seconds
+        if pod.scraped is None or (now - pod.scrape_phase * every) % every < interval:
+            pod.scraped = pod.counters()
+        return pod.scraped
+
+
+def _created(pods: list[_Pod], seconds: float) -> Mapping[str, datetime]:
+    return {pod.name: START + timedelta(seconds=seconds) for pod in pods}
+
+
+def play(scenario: Scenario, releases: int, first_seed: int = 0) -> list[Result]:
+    return [Release(scenario, seed).run() for seed in range(first_seed, first_seed + releases)]
