@@ -24,12 +24,9 @@ _METRIC_RESOLUTION_SECONDS = 10
 def coredns(profile: Profile) -> parts.Part:
     """The cluster's DNS, at the node's address: the kubelet names it to pods, so it needs no Service."""
     argv = (parts.program("coredns"), "-conf", str(_corefile_path(profile)))
-    return parts.Part("coredns", profile, argv, parts.http_check(LOOPBACK, profile.ports.dns_ready, "/ready"))
-
-
-def write_config(profile: Profile) -> None:
-    """Write the add-ons' configuration files."""
-    _corefile_path(profile).write_text(_corefile(profile))
+    check = parts.http_check(LOOPBACK, profile.ports.dns_ready, "/ready")
+    files = {_corefile_path(profile): _corefile(profile)}
+    return parts.Part("coredns", profile, argv, check, files=lambda: files)
 
 
 def _corefile_path(profile: Profile) -> Path:

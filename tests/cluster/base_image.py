@@ -40,7 +40,7 @@ def ensure() -> str:
     recipe = repr((_RECIPE_VERSION, _SUITE, _PACKAGES, _UNUSED, _ENVIRONMENT))
     key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
     reference = f"{_REPOSITORY}:{key}"
-    with exclusive(cache_dir() / "base-image.lock", "the build of the base image"):
+    with exclusive(buildah.lock_path(), "another build of an image"):
         record = read_record(reference)
         if record is None or buildah.image_id(reference) != record.image_id:
             preflight.check_build(cold=False)

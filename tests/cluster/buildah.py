@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from . import system
+from . import locks, system
 from .errors import ClusterError
 from .profiles import cache_dir
 
@@ -46,6 +46,21 @@ def image_id(reference: str) -> str | None:
 def export(image: str, reference: str, archive: Path) -> None:
     """Write an image to a docker-archive under the given reference."""
     run("push", "--quiet", image, f"docker-archive:{archive}:{reference}")
+
+
+def discard_leftovers() -> None:
+    """Remove what a build that was killed left half done, with its mounts. Does nothing while a build is at work."""
+    if not storage_dir().exists():
+        return
+    with locks.attempt(lock_path()) as held:
+        if held:
+            run("rm", "--all")
+            system.unmount_below(storage_dir())
+
+
+def lock_path() -> Path:
+    """Held by whoever builds an image."""
+    return cache_dir() / "image-build.lock"
 
 
 def prune() -> None:

@@ -33,9 +33,10 @@ def build(dockerfile: Path, reference: str, context: Path, arguments: Mapping[st
     """
     preflight.check_machine()
     preflight.ensure_packages(node=False, images=True)
+    buildah.discard_leftovers()
     if "BASE_IMAGE" not in arguments:
         arguments = {**arguments, "BASE_IMAGE": base_image.ensure()}
-    with exclusive(cache_dir() / "image-build.lock", "another build of an image"):
+    with exclusive(buildah.lock_path(), "another build of an image"):
         key = content_key(dockerfile, context, arguments)
         record = read_record(reference)
         if record is None or record.key != key or buildah.image_id(reference) != record.image_id:

@@ -6,39 +6,28 @@ at any moment leaves nothing that the next call can't mend.
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import node, parts, pki, preflight, processes, programs
+from . import buildah, control_plane, node, parts, pki, preflight, processes, programs
 from .client import ApiClient
 from .errors import ClusterError
 from .locks import exclusive
 from .profiles import Profile, cache_dir
 
-_AUDIT_POLICY = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    # One event for each request, when it ends; health checks aren't requests that anybody counts.
-    "omitStages": ["RequestReceived"],
-    "rules": [
-        {"level": "None", "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*"]},
-        {"level": "Metadata"},
-    ],
-}
 _NAMESPACE_SECONDS = 30.0
 
 
-def control_plane(profile: Profile) -> list[parts.Part]:
+def _control_plane(profile: Profile) -> list[parts.Part]:
     """The parts without which there is no API, in the order of their start."""
-    return [parts.etcd(profile), parts.apiserver(profile), parts.controller_manager(profile)]
+    return [control_plane.etcd(profile), control_plane.apiserver(profile), control_plane.controller_manager(profile)]
 
 
 def all_parts(profile: Profile) -> list[parts.Part]:
     """Every part of the profile, in the order of their start."""
-    return [*control_plane(profile), *(node.parts_of(profile) if profile.has_node else [])]
+    return [*_control_plane(profile), *(node.parts_of(profile) if profile.has_node else [])]
 
 
 def find_part(profile: Profile, name: str) -> parts.Part:
@@ -73,9 +62,10 @@ def up(profile: Profile) -> None:
     programs.build([profile.name])
     with exclusive(_lock(profile), f"another up or down of the {profile.name} cluster"):
         started = time.monotonic()
+        _finish_removal(profile)
         _discard_if_of_another_boot(profile)
         _prepare(profile)
-        begun = _ensure_parts(control_plane(profile), started)
+        begun = _ensure_parts(_control_plane(profile), started)
         _wait_for_namespaces(profile)
         if profile.has_node:
             begun += node.ensure(profile, lambda some: _ensure_parts(some, started))
@@ -87,14 +77,16 @@ def down(profile: Profile) -> None:
     preflight.check_machine()
     with exclusive(_lock(profile), f"another up or down of the {profile.name} cluster"):
         started = time.monotonic()
+        _finish_removal(profile)
         if not profile.state_dir.exists():
             return
         if _is_of_this_boot(profile):
             for part in reversed(all_parts(profile)):
-                part.stop()
+                # Nothing of what they would put in order at their end is kept.
+                part.kill()
+        _remove(profile)
         if profile.has_node:
-            node.remove(profile)
-        shutil.rmtree(profile.state_dir)
+            buildah.discard_leftovers()
         _report(profile, "down", started)
 
 
@@ -125,9 +117,24 @@ def _discard_if_of_another_boot(profile: Profile) -> None:
         print(
             f"cluster: the {profile.name} cluster is from before the machine's last start; making a new one", flush=True
         )
-        if profile.has_node:
-            node.remove(profile)
-        shutil.rmtree(profile.state_dir)
+        _remove(profile)
+
+
+def _removed_dir(profile: Profile) -> Path:
+    return profile.state_dir.with_name(f"{profile.name}.removed")
+
+
+def _remove(profile: Profile) -> None:
+    if profile.has_node:
+        node.remove(profile)
+    # Renamed first: being killed in the middle must not leave half a state that looks like a whole one.
+    profile.state_dir.rename(_removed_dir(profile))
+    _finish_removal(profile)
+
+
+def _finish_removal(profile: Profile) -> None:
+    if _removed_dir(profile).exists():
+        shutil.rmtree(_removed_dir(profile))
 
 
 def _prepare(profile: Profile) -> None:
@@ -139,7 +146,6 @@ def _prepare(profile: Profile) -> None:
         (aside / "boot-id").write_text(processes.boot_id())
         aside.rename(profile.state_dir)
     pki.ensure(profile)
-    (profile.state_dir / "audit-policy.json").write_text(json.dumps(_AUDIT_POLICY, indent=1))
     if profile.has_node:
         node.prepare(profile)
 

@@ -19,3 +19,16 @@ def exclusive(path: Path, holder: str) -> Iterator[None]:
             print(f"cluster: waiting for {holder} to end ({path})", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def attempt(path: Path) -> Iterator[bool]:
+    """Hold the lock file if nobody else does; yields whether we do."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Sequence
 
-from . import addons, images, node_config, parts, pki, processes, system
+from . import addons, control_plane, images, node_config, parts, pki, processes, system
 from .client import ApiClient
 from .profiles import LOOPBACK, Profile, bin_dir
 
@@ -13,22 +13,20 @@ _READY_SECONDS = 60.0
 
 
 def prepare(profile: Profile) -> None:
-    """Claim the machine, set up its network and write the node's configuration.
+    """Claim the machine and set up its network.
 
     Raises:
         ClusterError: when another node runs on this machine.
     """
     system.claim(profile)
     system.ensure_network(profile)
-    node_config.write(profile)
-    addons.write_config(profile)
 
 
 def parts_of(profile: Profile) -> list[parts.Part]:
     """The node's parts, in the order of their start."""
     return [
         containerd(profile),
-        parts.scheduler(profile),
+        control_plane.scheduler(profile),
         kubelet(profile),
         kube_proxy(profile),
         addons.coredns(profile),
@@ -75,7 +73,7 @@ def containerd(profile: Profile) -> parts.Part:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     argv = (parts.program("containerd"), "--config", str(node_config.containerd_path(profile)))
-    return parts.Part("containerd", profile, argv, is_well)
+    return parts.Part("containerd", profile, argv, is_well, files=lambda: node_config.containerd_files(profile))
 
 
 def kubelet(profile: Profile) -> parts.Part:
@@ -89,7 +87,8 @@ def kubelet(profile: Profile) -> parts.Part:
         f"--root-dir={profile.state_dir / 'kubelet'}",
         f"--cert-dir={profile.pki_dir}",
     )
-    return parts.Part("kubelet", profile, argv, parts.http_check(LOOPBACK, profile.ports.kubelet_health, "/healthz"))
+    check = parts.http_check(LOOPBACK, profile.ports.kubelet_health, "/healthz")
+    return parts.Part("kubelet", profile, argv, check, files=lambda: node_config.kubelet_files(profile))
 
 
 def kube_proxy(profile: Profile) -> parts.Part:
@@ -99,4 +98,5 @@ def kube_proxy(profile: Profile) -> parts.Part:
         f"--config={node_config.kube_proxy_path(profile)}",
         f"--hostname-override={pki.NODE_NAME}",
     )
-    return parts.Part("kube-proxy", profile, argv, parts.http_check(LOOPBACK, profile.ports.proxy_metrics, "/healthz"))
+    check = parts.http_check(LOOPBACK, profile.ports.proxy_metrics, "/healthz")
+    return parts.Part("kube-proxy", profile, argv, check, files=lambda: node_config.kube_proxy_files(profile))

@@ -35,14 +35,20 @@ def snapshotter(profile: Profile) -> str:
     return note.read_text()
 
 
-def write(profile: Profile) -> None:
-    """Write all of the node's configuration."""
-    cni = profile.state_dir / "cni"
-    cni.mkdir(exist_ok=True)
-    (cni / "10-agentteam.conflist").write_text(json.dumps(_cni(profile), indent=1))
-    containerd_path(profile).write_text(_containerd(profile))
-    kubelet_path(profile).write_text(json.dumps(_kubelet(profile), indent=1))
-    kube_proxy_path(profile).write_text(json.dumps(_kube_proxy(profile), indent=1))
+def containerd_files(profile: Profile) -> dict[Path, str]:
+    """What containerd reads: its own settings, and how pods get their network."""
+    network = profile.state_dir / "cni" / "10-agentteam.conflist"
+    return {containerd_path(profile): _containerd(profile), network: json.dumps(_cni(profile), indent=1)}
+
+
+def kubelet_files(profile: Profile) -> dict[Path, str]:
+    """What the kubelet reads."""
+    return {kubelet_path(profile): json.dumps(_kubelet(profile), indent=1)}
+
+
+def kube_proxy_files(profile: Profile) -> dict[Path, str]:
+    """What kube-proxy reads."""
+    return {kube_proxy_path(profile): json.dumps(_kube_proxy(profile), indent=1)}
 
 
 def _cni(profile: Profile) -> dict[str, Any]:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import client, pki, processes
+from . import client, processes
 from .errors import ClusterError
-from .profiles import LOOPBACK, Profile, bin_dir
+from .profiles import Profile, bin_dir
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _GRACE_SECONDS = 10.0
 # How long a running part may take to answer before it counts as hung and is started anew.
 _PATIENCE_SECONDS = 10.0
-# Tests make hundreds of objects at once; the client-side default of 20 requests/s would bound them all.
-_QPS = ("--kube-api-qps=500", "--kube-api-burst=1000")
 
 
 @dataclass(frozen=True)
 class Part:
-    """One long-lived program of a cluster. ``is_well`` asks the program itself, and never raises."""
+    """One long-lived program of a cluster.
+
+    ``is_well`` asks the program itself, and never raises. ``files`` gives the settings that the program reads at its
+    start: contents by path.
+    """
 
     name: str
     profile: Profile
     argv: tuple[str, ...]
     is_well: Callable[[], bool]
     ready_seconds: float = 30.0
+    files: Callable[[], Mapping[Path, str]] = dict
 
     @property
     def record_path(self) -> Path:
@@ -54,9 +57,14 @@ class Part:
         Raises:
             ClusterError: when it isn't well within ``ready_seconds``.
         """
-        if self.is_running and self._is_as_wanted() and self._gets_well():
+        changed = self._changed_files()
+        if self.is_running and not changed and self._is_as_wanted() and self._gets_well():
             return False
+        # Stopped before its files change: kube-proxy watches its own and would end by itself, at some later time.
         self.stop()
+        for path, content in changed.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
         processes.spawn(self.argv, record_path=self.record_path, log_path=self.log_path, environment=_environment())
         processes.wait_until(
             self._is_well_or_dead, self.ready_seconds, f"{self.name} to be well (its log: {self.log_path})"
@@ -73,6 +81,10 @@ class Part:
     def kill(self) -> None:
         """SIGKILL its process and leave it dead, as a crash would."""
         processes.stop(self.record, 0)
+
+    def _changed_files(self) -> dict[Path, str]:
+        wanted = self.files()
+        return {path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text}
 
     def _is_as_wanted(self) -> bool:
         # A newer build or other settings: `up` is for having this cluster, not the one of last week.
@@ -113,117 +125,6 @@ def http_check(address: str, port: int, path: str) -> Callable[[], bool]:
     """A check that the path answers 200."""
     url = f"http://{address}:{port}{path}"
     return lambda: client.answers(url)
-
-
-def etcd(profile: Profile) -> Part:
-    """The store. It doesn't flush to disk, as a test cluster's state need not survive the machine's crash."""
-    listen = f"http://{LOOPBACK}:{profile.ports.etcd}"
-    peer = f"http://{LOOPBACK}:{profile.ports.etcd_peer}"
-    argv = (
-        program("etcd"),
-        f"--data-dir={profile.state_dir / 'etcd'}",
-        "--unsafe-no-fsync",
-        f"--listen-client-urls={listen}",
-        f"--advertise-client-urls={listen}",
-        f"--listen-peer-urls={peer}",
-        f"--initial-advertise-peer-urls={peer}",
-        f"--initial-cluster=default={peer}",
-    )
-    return Part("etcd", profile, argv, http_check(LOOPBACK, profile.ports.etcd, "/readyz"))
-
-
-def apiserver(profile: Profile) -> Part:
-    """The API server, with its audit log on."""
-    keys = profile.pki_dir
-    argv = [
-        program("kube-apiserver"),
-        f"--etcd-servers=http://{LOOPBACK}:{profile.ports.etcd}",
-        f"--secure-port={profile.ports.apiserver}",
-        f"--bind-address={profile.api_address}",
-        f"--advertise-address={profile.api_address}",
-        f"--service-cluster-ip-range={profile.service_cidr}",
-        "--authorization-mode=Node,RBAC",
-        "--enable-admission-plugins=NodeRestriction",
-        "--allow-privileged",
-        f"--client-ca-file={keys / 'ca.crt'}",
-        f"--tls-cert-file={keys / 'apiserver.crt'}",
-        f"--tls-private-key-file={keys / 'apiserver.key'}",
-        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-        f"--service-account-key-file={keys / 'service-account.pub'}",
-        f"--service-account-signing-key-file={keys / 'service-account.key'}",
-        f"--requestheader-client-ca-file={keys / 'front-proxy-ca.crt'}",
-        "--requestheader-allowed-names=front-proxy-client",
-        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-        "--requestheader-group-headers=X-Remote-Group",
-        "--requestheader-username-headers=X-Remote-User",
-        f"--audit-log-path={profile.audit_log}",
-        f"--audit-policy-file={profile.state_dir / 'audit-policy.json'}",
-        "--audit-log-maxsize=500",
-        "--audit-log-maxbackup=1",
-    ]
-    if profile.has_node:
-        argv += [
-            # The node's name resolves nowhere.
-            "--kubelet-preferred-address-types=InternalIP",
-            f"--kubelet-certificate-authority={keys / 'ca.crt'}",
-            f"--kubelet-client-certificate={keys / 'kubelet-client.crt'}",
-            f"--kubelet-client-key={keys / 'kubelet-client.key'}",
-            f"--proxy-client-cert-file={keys / 'front-proxy-client.crt'}",
-            f"--proxy-client-key-file={keys / 'front-proxy-client.key'}",
-            "--enable-aggregator-routing=true",
-        ]
-    else:
-        # Endpoints may not be loopback addresses, and without a node nobody asks for them.
-        argv.append("--endpoint-reconciler-type=none")
-    return Part(
-        "apiserver",
-        profile,
-        tuple(argv),
-        https_check(profile, profile.api_address, profile.ports.apiserver, "/readyz"),
-        60.0,
-    )
-
-
-def controller_manager(profile: Profile) -> Part:
-    """The built-in controllers, with an autoscaler that acts within seconds."""
-    kubeconfig = pki.kubeconfig_path(profile, "controller-manager")
-    argv = (
-        program("kube-controller-manager"),
-        f"--kubeconfig={kubeconfig}",
-        f"--authentication-kubeconfig={kubeconfig}",
-        f"--authorization-kubeconfig={kubeconfig}",
-        f"--bind-address={LOOPBACK}",
-        f"--secure-port={profile.ports.controller_manager}",
-        *serving_certificate(profile),
-        f"--service-account-private-key-file={profile.pki_dir / 'service-account.key'}",
-        f"--root-ca-file={profile.pki_dir / 'ca.crt'}",
-        "--use-service-account-credentials",
-        "--leader-elect=false",
-        f"--flex-volume-plugin-dir={profile.state_dir / 'volume-plugins'}",
-        "--horizontal-pod-autoscaler-sync-period=5s",
-        "--horizontal-pod-autoscaler-cpu-initialization-period=10s",
-        "--horizontal-pod-autoscaler-initial-readiness-delay=5s",
-        *_QPS,
-    )
-    check = https_check(profile, LOOPBACK, profile.ports.controller_manager, "/healthz")
-    return Part("controller-manager", profile, argv, check)
-
-
-def scheduler(profile: Profile) -> Part:
-    """Puts pods onto the node."""
-    kubeconfig = pki.kubeconfig_path(profile, "scheduler")
-    argv = (
-        program("kube-scheduler"),
-        f"--kubeconfig={kubeconfig}",
-        f"--authentication-kubeconfig={kubeconfig}",
-        f"--authorization-kubeconfig={kubeconfig}",
-        f"--bind-address={LOOPBACK}",
-        f"--secure-port={profile.ports.scheduler}",
-        *serving_certificate(profile),
-        "--leader-elect=false",
-        *_QPS,
-    )
-    return Part("scheduler", profile, argv, https_check(profile, LOOPBACK, profile.ports.scheduler, "/healthz"))
 
 
 def serving_certificate(profile: Profile) -> tuple[str, str]:

@@ -21,7 +21,7 @@ _NFT_TABLE = "agentteam-cluster"
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 _POD_CGROUP = "kubepods"
 # Set by the kubelet, kube-proxy or us; given back their values by `down`.
-_SYSCTLS = (
+SYSCTLS = (
     "net/ipv4/ip_forward",
     "net/ipv4/conf/all/route_localnet",
     "kernel/keys/root_maxbytes",
@@ -32,7 +32,7 @@ _SYSCTLS = (
     "vm/panic_on_oom",
 )
 # Fixed in the kubelet's, containerd's and the CNI library's code. `down` removes those that weren't there before.
-_FIXED_PATHS = ("/var/lib/kubelet", "/var/log/containers", "/var/lib/cni", "/run/containerd", "/etc/cni")
+FIXED_PATHS = ("/var/lib/kubelet", "/var/log/containers", "/var/lib/cni", "/run/containerd", "/etc/cni")
 
 
 def claim(profile: Profile) -> None:
@@ -44,7 +44,7 @@ def claim(profile: Profile) -> None:
     path = _claim_path(profile)
     if path.exists():
         return
-    if _pod_cgroups():
+    if pod_cgroups():
         raise ClusterError(
             "another Kubernetes node runs on this machine (there is a cgroup 'kubepods'): "
             "use that cluster (KUBECONFIG), or stop its kubelet first"
@@ -55,8 +55,8 @@ def claim(profile: Profile) -> None:
             "or remove what it left with `nft delete table ip kube-proxy`"
         )
     document = {
-        "sysctls": {name: value for name in _SYSCTLS if (value := _read_sysctl(name)) is not None},
-        "absentPaths": [name for name in _FIXED_PATHS if not Path(name).exists()],
+        "sysctls": {name: value for name in SYSCTLS if (value := _read_sysctl(name)) is not None},
+        "absentPaths": [name for name in FIXED_PATHS if not Path(name).exists()],
     }
     aside = path.with_suffix(".new")
     aside.write_text(json.dumps(document, indent=1))
@@ -91,9 +91,12 @@ def remove(profile: Profile) -> None:
     Raises:
         ClusterError: when a mount can't be undone; files must not be removed through it.
     """
+    if not _claim_path(profile).exists():
+        # Nothing was changed yet, or all is undone: what there is belongs to somebody else.
+        return
     _kill_pods(profile)
     unmount_below(profile.state_dir)
-    _remove_pod_cgroups()
+    _removepod_cgroups()
     for table in (f"ip {_NFT_TABLE}", "ip kube-proxy", "ip6 kube-proxy"):
         _succeeds("nft", "delete", "table", *table.split())
     _succeeds("ip", "link", "delete", LINK)
@@ -133,10 +136,7 @@ def _read_sysctl(name: str) -> str | None:
 
 
 def _restore(profile: Profile) -> None:
-    path = _claim_path(profile)
-    if not path.exists():
-        return
-    before = json.loads(path.read_text())
+    before = json.loads(_claim_path(profile).read_text())
     for name, value in before["sysctls"].items():
         if _read_sysctl(name) != value:
             Path("/proc/sys", name).write_text(value)
@@ -168,8 +168,7 @@ def _kill_pods(profile: Profile) -> None:
             processes.stop(processes.identify(pid), 0)
         return not pids
 
-    if _claim_path(profile).exists():
-        processes.wait_until(none_left, 30.0, "the containers to end")
+    processes.wait_until(none_left, 30.0, "the containers to end")
 
 
 def unmount_below(folder: Path) -> None:
@@ -186,14 +185,15 @@ def unmount_below(folder: Path) -> None:
         raise ClusterError(f"can't unmount {left[0]}: see who uses it (`fuser -vm {left[0]}`), then run `down` again")
 
 
-def _pod_cgroups() -> list[Path]:
+def pod_cgroups() -> list[Path]:
+    """The cgroups below which a kubelet of this machine keeps its pods, one for each hierarchy."""
     # Version 2 has one tree at the root, version 1 one tree a controller below it.
     candidates = [_CGROUP_ROOT / _POD_CGROUP, *_CGROUP_ROOT.glob(f"*/{_POD_CGROUP}")]
     return [path for path in candidates if path.is_dir() and not path.is_symlink()]
 
 
-def _remove_pod_cgroups() -> None:
-    for root in _pod_cgroups():
+def _removepod_cgroups() -> None:
+    for root in pod_cgroups():
         for folder, _, _ in os.walk(root, topdown=False):
             try:
                 Path(folder).rmdir()
