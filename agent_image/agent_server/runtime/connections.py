@@ -56,3 +56,5 @@ class ConnectionPolicy:
         self.note_request(request.transport)
         if self.is_last_answer(request.transport):
             response.force_close()
+            # aiohttp has chosen the headers before it asks its signal handlers.
+            response.headers["Connection"] = "close"
