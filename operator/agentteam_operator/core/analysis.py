@@ -4,8 +4,8 @@
 
 A look at Prometheus is differenced into blocks of answers (`counting.py`); each block is a bet against "green is no
 worse" (`evidence.py`, with the formulas in `sequential.py`), gross faults have a fast path (`gross.py`); from the
-evidence follow the verdicts of errorRate and slowness (`ratios.py`). The other metrics have plain limits
-(`limits.py`). docs/judgement.md tells it to people.
+evidence follow the verdicts of errorRate and slowness (`error_rate.py`, `slowness.py`). The other metrics
+have plain limits (`limits.py`). docs/judgement.md tells it to people.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import datetime
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
 from agentteam_operator.api.status import Verdict
-from agentteam_operator.core import limits, ratios
+from agentteam_operator.core import error_rate, limits, ratios, slowness
 from agentteam_operator.core.counting import Colour, Mode, count
 from agentteam_operator.core.evidence import with_evidence
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
@@ -65,9 +65,9 @@ def judge(
     verdicts = []
     for metric in settings.metrics:
         if metric.name is MetricName.ERROR_RATE:
-            found = ratios.error_rate(metric, settings, state, blue=blue, green=green, mode=mode)
+            found = error_rate.error_rate(metric, settings, state, blue=blue, green=green, mode=mode)
         elif metric.name is MetricName.SLOWNESS:
-            found = ratios.slowness(metric, settings, state, mode=mode)
+            found = slowness.slowness(metric, settings, state, green=green, mode=mode)
         else:
             found = limits.verdict(metric, state, readings[metric.name])
         verdicts.append(_unless_unread(found, settings, state, snapshot))

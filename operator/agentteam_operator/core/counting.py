@@ -68,6 +68,16 @@ class Increment:
             histogram.add(self.durations, other.durations),
         )
 
+    def __sub__(self, other: Increment) -> Increment:
+        """What remains without the other; never less than nothing."""
+        total = max(0, self.finished.total - other.finished.total)
+        remaining = histogram.add(self.durations, tuple(-count for count in other.durations))
+        return Increment(
+            max(0, self.started - other.started),
+            Tally(min(total, max(0, self.finished.bad - other.finished.bad)), total),
+            tuple(max(0, number) for number in remaining),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -205,6 +215,21 @@ def _with_increment(counts: ColourCounts, increment: Increment, at: datetime) ->
 
 def _pushed(recent: str, tally: Tally, limit: int) -> str:
     return " ".join([*recent.split(), f"{tally.bad}/{tally.total}"][-limit:])
+
+
+def without_each_pod(state: AnalysisStatus, green_pods: frozenset[str]) -> dict[str, Increment]:
+    """All of green's runs with each pod's left out in turn, by that pod; empty while fewer than two have answered.
+
+    A pod's own share is its raw counters, for it was made for this rollout; what it counted before its server restarted
+    is not among them.
+    """
+    counted = {name: _Counters.unpack(text) for name, text in state.counters.items() if name in green_pods}
+    shares = {name: found.since(_Counters()) for name, found in counted.items()}
+    shares = {name: share for name, share in shares.items() if share.finished.total}
+    if len(shares) < 2:  # noqa: PLR2004
+        return {}
+    whole = Increment(state.green.started, finished_tally(state.green), histogram.unpack(state.green.durations))
+    return {name: whole - share for name, share in shares.items()}
 
 
 def recent_blocks(packed: str) -> tuple[Tally, ...]:

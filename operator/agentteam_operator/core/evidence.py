@@ -11,7 +11,7 @@ from math import isinf
 from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
 from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
 from agentteam_operator.core import histogram, sequential
-from agentteam_operator.core.counting import Block, Mode, finished_tally, recent_tally
+from agentteam_operator.core.counting import Block, Increment, Mode, finished_tally, recent_tally
 from agentteam_operator.core.sequential import Tally
 
 ERRORS_AGAINST_BLUE = "errorRate"
@@ -25,6 +25,7 @@ _TESTS = {
 }
 
 DEFAULT_MAX_ERROR_RATE = 0.05
+FULL_BLOCK_SECONDS = 5.0
 SLOW_QUANTILE = 0.9
 SLOW_FACTOR = 1.1
 """An answer is slow if it takes 10 % longer than 90 % of blue's answers so far."""
@@ -65,9 +66,22 @@ def with_evidence(
         gains[ERRORS_AGAINST_BLUE] = _error_gain(before, block)
         gains[SLOWNESS_AGAINST_BLUE] = _slowness_gain(before, block)
     evidence = dict(before.log_evidence)
+    most = _max_log_gain(before, after, block)
     for test, gain in gains.items():
-        evidence[test] = round(evidence.get(test, 0.0) + sequential.clipped(gain), 6)
+        evidence[test] = round(evidence.get(test, 0.0) + min(gain, most), 6)
     return after.model_copy(update={"log_evidence": evidence})
+
+
+def _max_log_gain(before: AnalysisStatus, after: AnalysisStatus, block: Block) -> float:
+    """What this block may add at most.
+
+    A single green pod may be the one that is sick, and none can be left out: however short the blocks are, it takes as
+    long as with blocks of 5 s to condemn the revision by it.
+    """
+    if len(block.green_by_pod) > 1 or before.last_block_at is None or after.last_block_at is None:
+        return sequential.MAX_LOG_GAIN
+    lasted_seconds = (after.last_block_at - before.last_block_at).total_seconds()
+    return sequential.MAX_LOG_GAIN * min(1.0, lasted_seconds / FULL_BLOCK_SECONDS)
 
 
 def _error_gain(before: AnalysisStatus, block: Block) -> float:
@@ -125,6 +139,28 @@ def slow_tally(state: AnalysisStatus) -> SlowTally | None:
 
 def _durations(counts: ColourCounts) -> histogram.Counts:
     return histogram.unpack(counts.durations)
+
+
+def still_slow_without(state: AnalysisStatus, rest: Increment, *, min_effect: float) -> bool:
+    """Whether the runs that remain with one of green's pods left out are slower than blue's, too."""
+    slow = slow_tally(state)
+    return slow is not None and _still_worse(_slow(rest.durations, slow.bound_seconds), slow.blue, min_effect)
+
+
+def still_failing_without(state: AnalysisStatus, rest: Increment, *, min_effect: float) -> bool:
+    """Whether the runs that remain with one of green's pods left out fail more often than blue's, too."""
+    return _still_worse(rest.finished, finished_tally(state.blue), min_effect)
+
+
+def still_above_without(state: AnalysisStatus, pod: str, *, limit: float) -> bool:
+    """Whether green's other pods lately fail more often than the limit allows, too."""
+    others = (recent_tally(packed) for name, packed in state.recent_by_pod.items() if name != pod)
+    return sum(others, sequential.NONE).rate > limit
+
+
+def _still_worse(rest: Tally, blue: Tally, min_effect: float) -> bool:
+    far = sequential.standard_errors_above(rest, blue) >= sequential.STILL_WORSE_STANDARD_ERRORS
+    return far and rest.rate - blue.rate >= min_effect
 
 
 def _slow(durations: histogram.Counts, bound_seconds: float) -> Tally:

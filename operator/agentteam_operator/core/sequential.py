@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, inf, log, log1p
+from math import copysign, exp, inf, log, log1p, sqrt
 
 PRIOR_BAD = 0.5
 PRIOR_GOOD = 9.5
@@ -22,6 +22,9 @@ PRIOR_GOOD = 9.5
 MAX_LOG_GAIN = 1.0
 """What one block may add to log E. Failures come in clusters, so that a block's answers aren't independent; clipping
 leaves an e-process an e-process, and makes a cluster as long as nine blocks necessary for a false alarm."""
+
+STILL_WORSE_STANDARD_ERRORS = 2.0
+"""With any one of its pods left out, green must still be worse by so much, or it is a sick pod that speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,16 @@ def log_gain_one_sample(seen: Tally, *, rate: float, limit: float) -> float:
     return log_likelihood_ratio(seen, rate, limit) if rate > limit else 0.0
 
 
-def clipped(log_gain: float) -> float:
-    """A block's gain, bounded above."""
-    return min(MAX_LOG_GAIN, log_gain)
+def standard_errors_above(green: Tally, blue: Tally) -> float:
+    """How many standard errors green's rate lies above blue's, by the signed root of the likelihood ratio statistic.
+
+    Twice the log likelihood ratio of two rates against one is a chi-square with one degree of freedom (Wilks).
+    """
+    if not green.total or not blue.total:
+        return 0.0
+    pooled = (green + blue).rate
+    ratio = sum(tally.total * _divergence(tally.rate, pooled) for tally in (green, blue))
+    return copysign(sqrt(2 * max(ratio, 0.0)), green.rate - blue.rate)
 
 
 def log_mean_exp(logs: tuple[float, ...]) -> float:
@@ -134,4 +144,6 @@ def _expected_two_sample(blue_total: int, green_total: int, blue_rate: float, gr
 
 def _divergence(rate: float, other: float) -> float:
     """Kullback-Leibler divergence of two Bernoulli distributions: the expected log likelihood ratio of one answer."""
-    return rate * log(rate / other) + (1 - rate) * (log1p(-rate) - log1p(-other))
+    bad = rate * log(rate / other) if rate else 0.0
+    good = (1 - rate) * (log1p(-rate) - log1p(-other)) if rate < 1 else 0.0
+    return bad + good

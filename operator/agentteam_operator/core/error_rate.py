@@ -1,0 +1,138 @@
+"""The verdict of errorRate, from the evidence gathered so far."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agentteam_operator.api.analysis_status import AnalysisStatus
+from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
+from agentteam_operator.api.status import Verdict
+from agentteam_operator.core import evidence, sequential
+from agentteam_operator.core.counting import Colour, Mode, finished_tally, recent_tally, without_each_pod
+from agentteam_operator.core.gross import GrossFault, gross_fault
+from agentteam_operator.core.metric_verdict import MetricVerdict, compared, failing, odds, percent, points
+from agentteam_operator.core.ratios import detectable, hangs, held_for_sick_pod, sick_pod, too_few
+
+DEFAULT_MIN_EFFECT = 0.005
+
+
+def error_rate(
+    metric: AnalysisMetric,
+    settings: AnalysisSettings,
+    state: AnalysisStatus,
+    *,
+    blue: Colour,
+    green: Colour,
+    mode: Mode,
+) -> MetricVerdict:
+    """The verdict on failed and timed-out runs: against blue while both serve, and against `max`."""
+    limit, threshold = evidence.max_error_rate(settings), evidence.log_threshold(settings)
+    effect = DEFAULT_MIN_EFFECT if metric.min_effect is None else metric.min_effect
+    seen = finished_tally(state.green)
+    concurrent = mode is Mode.CONCURRENT
+    against_blue = f"{points(effect)} over blue, or " if concurrent else ""
+    base = MetricVerdict(
+        name=MetricName.ERROR_RATE,
+        verdict=Verdict.PENDING,
+        value=percent(seen.rate) if seen.total else "",
+        threshold=f"{against_blue}{percent(limit)}, proven with odds of {odds(threshold)}",
+        samples=seen.total,
+    )
+    gross = gross_fault(state, blue=blue, green=green, mode=mode, limit=limit, log_threshold=threshold)
+    if gross:
+        return _gross_verdict(base, gross, concurrent=concurrent)
+    proven = _worse_than_blue(base, state, green, effect, threshold) if concurrent else None
+    if proven is None or proven.verdict is not Verdict.FAILED:
+        least = effect if concurrent else None
+        proven = _above_limit(base, state, green, min_effect=least, limit=limit, threshold=threshold) or proven
+    return proven or _unproven(base, settings, state, mode, limit)
+
+
+def _worse_than_blue(
+    base: MetricVerdict, state: AnalysisStatus, green: Colour, effect: float, threshold: float
+) -> MetricVerdict | None:
+    """What the comparison with blue has proven, if anything."""
+    seen, control = finished_tally(state.green), finished_tally(state.blue)
+    proof = state.log_evidence.get(evidence.ERRORS_AGAINST_BLUE, 0.0)
+    if proof <= threshold or seen.rate - control.rate < effect:
+        return None
+    said = f"{compared(seen, control)}: worse with odds {odds(proof)}"
+    sick = sick_pod(
+        without_each_pod(state, green.pods),
+        lambda _, rest: evidence.still_failing_without(state, rest, min_effect=effect),
+    )
+    if sick:
+        lately = recent_tally(state.recent_by_pod.get(sick, "")).rate
+        return held_for_sick_pod(base, sick, said) if lately - control.rate >= effect else None
+    return replace(base, verdict=Verdict.FAILED, reason="WorseThanBlue", message=said)
+
+
+def _above_limit(
+    base: MetricVerdict,
+    state: AnalysisStatus,
+    green: Colour,
+    *,
+    min_effect: float | None,
+    limit: float,
+    threshold: float,
+) -> MetricVerdict | None:
+    """What has been proven against the limit, if anything; `min_effect` over blue is asked for while blue serves."""
+    seen, control = finished_tally(state.green), finished_tally(state.blue)
+    proof = state.log_evidence.get(evidence.ERRORS_AGAINST_LIMIT, 0.0)
+    if proof <= threshold or (min_effect is not None and seen.rate - control.rate < min_effect):
+        return None
+    worst = max(seen, recent_tally(state.green.recent), key=lambda tally: tally.rate)
+    said = f"green {failing(worst)}: above the limit of {percent(limit)} with odds {odds(proof)}"
+    sick = sick_pod(
+        without_each_pod(state, green.pods), lambda pod, _: evidence.still_above_without(state, pod, limit=limit)
+    )
+    if sick:
+        lately = recent_tally(state.recent_by_pod.get(sick, "")).rate
+        return held_for_sick_pod(base, sick, said) if lately > limit else None
+    return replace(base, verdict=Verdict.FAILED, reason="AboveLimit", message=said)
+
+
+def _gross_verdict(base: MetricVerdict, gross: GrossFault, *, concurrent: bool) -> MetricVerdict:
+    against = compared(gross.green, gross.blue) if concurrent else f"green {failing(gross.green)}"
+    where = (
+        f"on each of {gross.pods} pods: worse with odds {odds(gross.log_evidence)} even with any one of them left out"
+        if gross.pods > 1
+        else f"on its only pod: worse with odds {odds(gross.log_evidence)}, though it may be the pod that is sick"
+    )
+    return replace(
+        base,
+        verdict=Verdict.FAILED,
+        value=percent(gross.green.rate),
+        samples=gross.green.total,
+        reason="WorseThanBlue" if concurrent else "AboveLimit",
+        message=f"{against} in the last {gross.blocks} blocks, {where}",
+    )
+
+
+def _unproven(
+    base: MetricVerdict, settings: AnalysisSettings, state: AnalysisStatus, mode: Mode, limit: float
+) -> MetricVerdict:
+    """What to say of failures that nothing has been proven of."""
+    seen, control = finished_tally(state.green), finished_tally(state.blue)
+    concurrent = mode is Mode.CONCURRENT
+    if evidence.blue_above(state, limit) and evidence.green_above(state, limit):
+        both = compared(recent_tally(state.green.recent), recent_tally(state.blue.recent))
+        said = f"both fail lately, so the fault is hardly the new revision's: {both}, limit {percent(limit)}; holding"
+        return replace(base, reason="SharedFault", message=said)
+    few = too_few(base, settings, seen, control if concurrent else None)
+    if few:
+        return few
+    if hangs(state):
+        said = (
+            f"{state.green.started - state.green.finished} of green's {state.green.started} runs haven't finished,"
+            f" of blue's {state.blue.started} only {max(state.blue.started - state.blue.finished, 0)}: they hang"
+        )
+        return replace(base, verdict=Verdict.INCONCLUSIVE, reason="RunsHang", message=said)
+    threshold = evidence.log_threshold(settings)
+    if concurrent:
+        found = sequential.smallest_difference(control, seen, threshold=threshold)
+        said = f"{compared(seen, control)}: not proven worse; {detectable(found, 'more')}"
+    else:
+        found = sequential.smallest_excess(seen, limit=limit, threshold=threshold)
+        said = f"green {failing(seen)}: not proven above {percent(limit)}; {detectable(found, 'above it')}"
+    return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)

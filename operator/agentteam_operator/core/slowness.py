@@ -1,0 +1,55 @@
+"""The verdict of slowness, from the evidence gathered so far."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agentteam_operator.api.analysis_status import AnalysisStatus
+from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
+from agentteam_operator.api.status import Verdict
+from agentteam_operator.core import evidence, sequential
+from agentteam_operator.core.counting import Colour, Mode, without_each_pod
+from agentteam_operator.core.metric_verdict import MetricVerdict, compared, odds, percent, points, seconds
+from agentteam_operator.core.ratios import detectable, held_for_sick_pod, sick_pod, too_few
+
+DEFAULT_MIN_EFFECT = 0.05
+
+
+def slowness(
+    metric: AnalysisMetric, settings: AnalysisSettings, state: AnalysisStatus, *, green: Colour, mode: Mode
+) -> MetricVerdict:
+    """The verdict on answers slower than blue's usual ones, while both serve."""
+    effect = DEFAULT_MIN_EFFECT if metric.min_effect is None else metric.min_effect
+    threshold = evidence.log_threshold(settings)
+    base = MetricVerdict(
+        name=MetricName.SLOWNESS,
+        verdict=Verdict.PENDING,
+        threshold=f"{points(effect)} over blue, proven with odds of {odds(threshold)}",
+        samples=state.green.finished,
+    )
+    if mode is Mode.ONE_SAMPLE:
+        said = "slowness is judged against blue at the same time, and green serves alone"
+        return replace(base, verdict=Verdict.SKIPPED, reason="NoConcurrentControl", message=said)
+    slow = evidence.slow_tally(state)
+    if slow is None:
+        said = "blue's answers give no measure: there are none, or most take over 320 s"
+        return replace(base, verdict=Verdict.INCONCLUSIVE, reason="NoData", message=said)
+    base = replace(base, value=percent(slow.green.rate), samples=slow.green.total)
+    said = f"of answers slower than {seconds(slow.bound_seconds)} (blue's 90th percentile and a tenth), "
+    said += compared(slow.green, slow.blue, "has")
+    proof = state.log_evidence.get(evidence.SLOWNESS_AGAINST_BLUE, 0.0)
+    if proof > threshold and slow.green.rate - slow.blue.rate >= effect:
+        said += f": slower with odds {odds(proof)}"
+        sick = sick_pod(
+            without_each_pod(state, green.pods),
+            lambda _, rest: evidence.still_slow_without(state, rest, min_effect=effect),
+        )
+        if sick:
+            return held_for_sick_pod(base, sick, said)
+        return replace(base, verdict=Verdict.FAILED, reason="SlowerThanBlue", message=said)
+    few = too_few(base, settings, slow.green, slow.blue)
+    if few:
+        return few
+    found = sequential.smallest_difference(slow.blue, slow.green, threshold=threshold)
+    said += f": not proven slower; {detectable(found, 'more')}"
+    return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)
