@@ -18,12 +18,13 @@ def answer(messages: Sequence[Message]) -> str:
     """The text of the answer; the same for the same messages.
 
     A prompt that lists roles (``['router', 'clerk']``), as AutoGen's SelectorGroupChat sends it, is answered with the
-    role that has spoken least. Other prompts are answered in a sentence; where a system message has a word of
+    role that has spoken least. Other prompts are answered in a sentence
+    on the first user message (later ones are other agents' words); where a system message has a word of
     four or more capitals (``end with TERMINATE``), the answer ends with it, so a textMention termination is met.
     """
     if roles := _roles_asked_for(messages):
         return _next_role(roles, _text(messages[-1]))
-    question = next((_text(message) for message in reversed(messages) if message.get("role") == "user"), "")
+    question = next((_text(message) for message in messages if message.get("role") == "user"), "")
     quoted = " ".join(question.split())[:_QUOTED_CHARACTERS]
     sentence = f"Here is what I found about {quoted!r}: it is all in order."
     stop_words = [
