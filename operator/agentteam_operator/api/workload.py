@@ -28,7 +28,7 @@ Quantity = Annotated[
     str,
     Field(max_length=32, pattern=QUANTITY_PATTERN),
     BeforeValidator(_quantity),
-    WithJsonSchema({"x-kubernetes-int-or-string": True, "pattern": QUANTITY_PATTERN, "maxLength": 32}),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "minimum": 0, "pattern": QUANTITY_PATTERN, "maxLength": 32}),
 ]
 
 AnnotationValue = Annotated[str, Field(max_length=4096)]

@@ -1,0 +1,129 @@
+"""What the real API server refuses, in which words, and what it makes of what it accepts."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from agentteam_operator.api.spec import AgentTeamSpec
+from agentteam_operator.api.validation import read_team
+from agentteam_operator.api.weights import green_pods_for, nearest_weight
+
+from tests.integration.conftest import ApiServer
+from tests.unit.api.malformed import MALFORMED, Malformed
+from tests.unit.api.manifests import FULL, MINIMAL, Document, merged, team
+from tests.unit.api.rejections import REJECTIONS, REPETITIONS, Rejection
+
+EXAMPLES = sorted(Path("examples").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("case", REJECTIONS, ids=lambda case: case.id)
+def test_fields_that_contradict_one_another_are_refused(api_server: ApiServer, case: Rejection) -> None:
+    answer = api_server.dry_run(case.manifest)
+    assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    field = case.field or "<nil>"
+    assert answer.causes == [(field, f"Invalid value: {case.message}")]
+
+
+@pytest.mark.parametrize("case", REPETITIONS, ids=lambda case: case.id)
+def test_entries_that_repeat_are_refused(api_server: ApiServer, case: Rejection) -> None:
+    answer = api_server.dry_run(case.manifest)
+    assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    [(field, message)] = answer.causes
+    assert field == f"{case.field}[1]"
+    assert "Duplicate value" in message
+
+
+@pytest.mark.parametrize("case", MALFORMED, ids=lambda case: case.id)
+def test_malformed_fields_are_refused_by_the_api_server_and_by_the_models(
+    api_server: ApiServer, case: Malformed
+) -> None:
+    answer = api_server.dry_run(case.manifest, fieldValidation="Strict")
+    assert answer.status in {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.BAD_REQUEST}
+    assert case.field in answer.body["message"]
+    _, problems = read_team(case.manifest)
+    assert case.field in {problem.path for problem in problems}
+
+
+def test_names_that_kubernetes_itself_refuses(api_server: ApiServer) -> None:
+    answer = api_server.dry_run(merged(MINIMAL, {"metadata": {"name": "Upper"}}))
+    assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "metadata.name" in answer.body["message"]
+
+
+@pytest.mark.parametrize("manifest", [MINIMAL, FULL], ids=["minimal", "full"])
+def test_right_teams_are_admitted(api_server: ApiServer, manifest: Document) -> None:
+    answer = api_server.dry_run(manifest, fieldValidation="Strict")
+    assert answer.status == HTTPStatus.CREATED, answer.body
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=str)
+def test_the_examples_are_admitted(api_server: ApiServer, path: Path) -> None:
+    answer = api_server.dry_run(yaml.safe_load(path.read_text(encoding="utf-8")), fieldValidation="Strict")
+    assert answer.status == HTTPStatus.CREATED, answer.body
+
+
+def test_the_largest_team_stays_within_the_api_servers_cost_limit(api_server: ApiServer) -> None:
+    models = [
+        {"name": f"{'m' * 60}{index:03}", "provider": "Replay", "replay": {"answers": ["x"]}} for index in range(20)
+    ]
+    agents = [{"name": f"{'a' * 60}{index:03}", "model": models[-1]["name"]} for index in range(50)]
+    manifest = team(
+        {
+            "models": models,
+            "team": {"type": "Selector", "selector": {"model": models[-1]["name"], "prompt": "{{}}" * 2048}},
+            "pod": {
+                "env": [{"name": f"V{index}", "value": "x" * 100} for index in range(100)],
+                "volumes": [{"name": f"{'v' * 60}{index:03}", "emptyDir": {}} for index in range(50)],
+                "volumeMounts": [{"name": f"{'v' * 60}049", "mountPath": f"/m{index}"} for index in range(50)],
+                "labels": {f"key-{index}": "value" for index in range(50)},
+                "annotations": {f"key-{index}": "value" for index in range(50)},
+            },
+            "replicas": 500,
+            "rollout": {"traffic": {"steps": [{"weight": weight} for weight in range(20, 40)]}},
+        }
+    )
+    manifest["spec"]["team"]["agents"] = agents
+    answer = api_server.dry_run(manifest)
+    assert answer.status == HTTPStatus.CREATED, answer.body
+
+
+@pytest.mark.parametrize("pods", [1, 2, 3, 4, 5, 6, 7, 10, 37, 500])
+def test_the_api_server_and_the_models_agree_on_every_weight(api_server: ApiServer, pods: int) -> None:
+    for weight in range(1, 51):
+        answer = api_server.dry_run(team({"replicas": pods, "rollout": {"traffic": {"steps": [{"weight": weight}]}}}))
+        if green_pods_for(weight, pods) is not None:
+            assert answer.status == HTTPStatus.CREATED, (weight, answer.causes)
+        else:
+            [(_, message)] = answer.causes
+            assert message.endswith(f"the nearest that can is {nearest_weight(weight, pods)}"), weight
+
+
+def _without_empty_objects(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """An absent map and an empty one are the same to both sides, and the API server doesn't add empty ones."""
+    if isinstance(value, dict):
+        return {key: _without_empty_objects(item) for key, item in value.items() if _without_empty_objects(item) != {}}
+    return [_without_empty_objects(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        MINIMAL["spec"],
+        FULL["spec"],
+        merged(MINIMAL["spec"], {"rollout": {"analysis": {}}, "pod": {"probes": {"startup": {"periodSeconds": 5}}}}),
+        merged(MINIMAL["spec"], {"resources": {"limits": {"cpu": 2}}, "autoscaling": {"maxReplicas": 5}}),
+    ],
+    ids=["minimal", "full", "objects half given", "numbers for quantities"],
+)
+def test_the_api_server_fills_in_the_models_defaults(api_server: ApiServer, spec: Document) -> None:
+    stored = api_server.dry_run(merged(MINIMAL, {"spec": None}) | {"spec": spec}).body["spec"]
+    parsed = AgentTeamSpec.parse(spec)
+    assert AgentTeamSpec.parse(stored) == parsed
+    limits = spec.get("resources", {}).get("limits", {})
+    if "cpu" in limits:
+        stored["resources"]["limits"]["cpu"] = str(limits["cpu"])
+    assert _without_empty_objects(stored) == _without_empty_objects(parsed.to_document())
