@@ -97,7 +97,7 @@ def from_time(seconds: float, before: float, after: float) -> Rates:
 def _duration_weights(slowdown: float) -> tuple[float, ...]:
     """Cumulative probability of each bucket, for a median of 1 s and a spread of factor 1.65."""
     normal = NormalDist(log(slowdown), 0.5)
-    return tuple(normal.cdf(log(bound)) for bound in DURATION_BOUNDS_SECONDS[:-1]) + (1.0,)
+    return (*(normal.cdf(log(bound)) for bound in DURATION_BOUNDS_SECONDS[:-1]), 1.0)
 
 
 @dataclass

@@ -44,7 +44,7 @@ def sick_pod(rests: Mapping[str, Increment], still_worse: Callable[[str, Increme
 
 def held_for_sick_pod(base: MetricVerdict, pod: str, what: str) -> MetricVerdict:
     """On hold, while the evidence against green comes from one of its pods."""
-    said = f"{what}, but only by pod {pod}: the others are no worse, so it is the pod that is sick; holding"
+    said = f"{what}, but not clearly so without pod {pod}, which may be sick by itself; holding"
     return replace(base, verdict=Verdict.PENDING, reason="SickPod", message=said)
 
 
