@@ -35,9 +35,7 @@ class Load:
 
     def _serving(self) -> list[str]:
         held = self._server.objects.get(("EndpointSlice", self._team))
-        return [
-            endpoint["targetRef"]["name"] for endpoint in (held or {}).get("endpoints", []) if _serves(endpoint)
-        ]
+        return [endpoint["targetRef"]["name"] for endpoint in (held or {}).get("endpoints", []) if _serves(endpoint)]
 
     def snapshot(self) -> Snapshot:
         """What Prometheus says now."""

@@ -23,6 +23,7 @@ from tests.simulation.timeline import Timeline
 
 WATCH_SECONDS = 0.02
 """From a change to its arrival in the cache."""
+TICK_SECONDS = 0.005
 STALL_SECONDS = 8.0
 RESTART_SECONDS = 3.0
 RESYNC_SECONDS = 600.0
@@ -109,6 +110,7 @@ class OperatorProcess:
         self._team = team
         self._interval_seconds: float | None = None
         self._latest: Snapshot | None = None
+        self._ticked_at = -TICK_SECONDS
         self.start()
 
     @property
@@ -156,8 +158,10 @@ class OperatorProcess:
         return self._timeline.now
 
     def due(self, seconds: float) -> None:
-        """Tick in so many seconds, unless it will before."""
-        self.tick_at = min(self.tick_at, round(self._timeline.seconds + seconds, 3))
+        """Tick in so many seconds, unless it will before; a tick takes some time, so that no two are at one moment."""
+        self.tick_at = min(
+            self.tick_at, round(max(self._timeline.seconds + seconds, self._ticked_at + TICK_SECONDS), 3)
+        )
 
     # --- what the reconciler asks for ------------------------------------------------------------------------------------
 
@@ -215,6 +219,7 @@ class OperatorProcess:
             self.due(0.0)
         if self.tick_at <= now:
             self.tick_at = NEVER
+            self._ticked_at = now
             self.ticks += 1
             await self.reconciler.tick(self._team)
 

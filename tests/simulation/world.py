@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.state import Environment
@@ -28,8 +30,8 @@ KEY = (NAMESPACE, TEAM)
 ENVIRONMENT = Environment(default_image="agent:1", builder_version="0.1.0", metrics_configured=True)
 
 
-class Violation(AssertionError):
-    """Something happened that must never happen."""
+class Violation(BaseException):
+    """Something happened that must never happen. Not an `Exception`, lest the operator under test handle it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class World:
         self.last_disturbed_at = -1e9
         self.before_write: list[Callable[[World, Request], None]] = []
         self.after_change: list[Callable[[World, Change], None]] = []
+        self.after_step: list[Callable[[World], None]] = []
+        self.people_meddle = False
+        """People are changing children by hand just now."""
         self._stalled: dict[str, float] = {}
         self._groups: dict[str, BaseException | None] = {}
         self.server.observers.append(self._on_change)
@@ -91,7 +96,11 @@ class World:
     # --- time ------------------------------------------------------------------------------------------------------------
 
     async def run(
-        self, until: Callable[[World], bool] = lambda _: False, *, seconds: float, act: Callable[[World], None] | None = None
+        self,
+        until: Callable[[World], bool] = lambda _: False,
+        *,
+        seconds: float,
+        act: Callable[[World], None] | None = None,
     ) -> bool:
         """Let time pass until something is so, at most for some seconds; whether it came to be so.
 
@@ -112,6 +121,8 @@ class World:
                 self.timeline.run_due()
                 for process in self.operators:
                     await self._run(process)
+                for check in self.after_step:
+                    check(self)
 
     def _pass_to(self, moment: float) -> None:
         self.load.advance(moment)
@@ -239,6 +250,10 @@ class World:
         service = self.server.objects.get(("Service", names.active_service(TEAM)))
         return None if service is None else service["spec"].get("selector") or {}
 
+    def desired_replicas(self) -> int:
+        """What the stored spec asks for at least."""
+        return AgentTeamSpec.parse((self.team or {})["spec"]).desired_replicas()
+
     def deployment(self, revision: str) -> JsonObject | None:
         return self.server.objects.get(("Deployment", names.revision_object(TEAM, revision)))
 
@@ -272,10 +287,12 @@ class World:
         self.record.lines.append(f"{self.timeline.seconds:9.3f} {words}")
 
     def _log(self, event: EventDict) -> None:
-        said = " ".join(f"{key}={value}" for key, value in event.items() if key in {"phase", "reason", "message", "error"})
+        said = " ".join(
+            f"{key}={value}" for key, value in event.items() if key in {"phase", "reason", "message", "error"}
+        )
         self.note(f"    log: {event.get('event')} {said}")
         if event.get("event") == "tick_crashed":
-            raise Violation("a tick raised")
+            raise Violation(f"a tick raised: {traceback.format_exc()}")
 
 
 def quiet_logs(take: Callable[[EventDict], None]) -> _Logs:

@@ -1,0 +1,330 @@
+"""What must hold at every step, whatever goes wrong: the invariants of a rollout as named checks.
+
+Checks of writes look at a request just before the API server carries it out, and hold it against what is stored at that
+moment. Checks of states look at each change. A check raises `Violation`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus
+from agentteam_operator.core import names
+from agentteam_operator.core.view import IN_PROGRESS
+from agentteam_operator.kube import resources
+from agentteam_operator.observe.assemble import controlled
+from tests.simulation.api_server import Change, JsonObject, Request, matches
+from tests.simulation.controllers import is_ready
+from tests.simulation.faults import Fault
+from tests.simulation.operator_process import RESTART_SECONDS, RESYNC_SECONDS, STALL_SECONDS
+from tests.simulation.world import TEAM, Violation, World
+
+REACTION_SECONDS = 2.0
+"""How long the active Service may have no ready endpoint while another revision has some."""
+
+_RECOVERY_SECONDS = {Fault.WATCH_STALLS: STALL_SECONDS, Fault.NEWS_LOST: RESYNC_SECONDS + 5.0}
+_OTHER_RECOVERY_SECONDS = RESTART_SECONDS + 2.0
+
+SHARED_PHASES = frozenset(
+    {Phase.SHIFTING, Phase.WATCHING, Phase.AWAITING_PROMOTION, Phase.SWITCHING, Phase.ROLLING_BACK}
+)
+
+
+@dataclass(slots=True)
+class Invariants:
+    """All checks, and what they have to remember of a run."""
+
+    world: World
+    uids: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    """Names of the Events that the transitions seen so far call for."""
+    statuses: list[AgentTeamStatus] = field(default_factory=list)
+    dark_since: float | None = None
+
+    def watch(self) -> Invariants:
+        """Be told of everything from now on."""
+        self.world.before_write.append(self.before_write)
+        self.world.after_change.append(self.after_change)
+        self.world.after_step.append(self.after_step)
+        return self
+
+    def before_write(self, _: World, request: Request) -> None:
+        """Hold a write against what is stored."""
+        if request.resource.kind == "Event":
+            return
+        for check in WRITE_CHECKS:
+            check(self, request)
+
+    def after_change(self, _: World, change: Change) -> None:
+        """Look at a new state."""
+        if change.resource.kind == names.KIND:
+            self._note_status(change)
+        for check in STATE_CHECKS:
+            check(self, change)
+
+    def after_step(self, _: World) -> None:
+        """Look at what lasts."""
+        traffic_is_never_left_in_the_dark(self)
+
+    def _note_status(self, change: Change) -> None:
+        team = change.after
+        if team is None:
+            return
+        self.uids.add(team["metadata"]["uid"])
+        status = AgentTeamStatus.parse(team.get("status") or {})
+        self.statuses.append(status)
+        for entry in status.rollout.transitions if status.rollout else ():
+            revision = status.rollout.revision if status.rollout else ""
+            key = f"{team['metadata']['uid']}/{revision}/{entry.phase}/{entry.at.timestamp():.3f}"
+            self.told.add(f"{TEAM}.{hashlib.sha256(key.encode()).hexdigest()[:16]}")
+
+    @property
+    def rollout(self) -> RolloutStatus | None:
+        """The stored one."""
+        return self.world.status.rollout
+
+
+def broken(name: str, words: str) -> Violation:
+    """The error that a check raises."""
+    return Violation(f"{name}: {words}")
+
+
+# --- writes ------------------------------------------------------------------------------------------------------------
+
+
+def only_own_objects_are_written(watch: Invariants, request: Request) -> None:
+    """Invariant 11: what isn't controlled by this team's UID is never written."""
+    if request.resource.kind == names.KIND:
+        return
+    if request.method == "POST":
+        if not any(controlled(request.body, uid) for uid in watch.uids):
+            raise broken("only_own_objects_are_written", f"{request.words} makes an object of nobody")
+        return
+    held = watch.world.server.objects.get((request.resource.kind, request.name))
+    if held is not None and not any(controlled(held, uid) for uid in watch.uids):
+        raise broken("only_own_objects_are_written", f"{request.words}, which isn't this team's")
+
+
+def what_a_revision_is_made_of_is_written_once(watch: Invariants, request: Request) -> None:
+    """Invariant 10: no pod template and no configuration of an existing revision is written."""
+    del watch
+    whole = request.method == "PATCH" and not request.subresource
+    if whole and request.resource.kind in {"Deployment", "ConfigMap"}:
+        raise broken("what_a_revision_is_made_of_is_written_once", request.words)
+
+
+def nothing_holds_up_deletion(watch: Invariants, request: Request) -> None:
+    """Invariant 9: no finalizer is set, on anything."""
+    del watch
+    metadata = request.body.get("metadata", {}) if isinstance(request.body, dict) else {}
+    if metadata.get("finalizers"):
+        raise broken("nothing_holds_up_deletion", f"{request.words} sets a finalizer")
+
+
+def traffic_follows_intent(watch: Invariants, request: Request) -> None:
+    """The stored status says so before the active Service does; its selector is never empty."""
+    selector = _new_selector(request)
+    if selector is None or watch.world.team is None:
+        return
+    if not selector:
+        raise broken("traffic_follows_intent", "the active Service's selector is empty")
+    status = watch.world.status
+    revision = selector.get(names.LABEL_REVISION)
+    if revision is None:
+        if status.rollout is None or status.rollout.phase not in SHARED_PHASES:
+            raise broken("traffic_follows_intent", f"both colours are selected in phase {watch.world.phase}")
+    elif revision != status.active_revision:
+        raise broken("traffic_follows_intent", f"{revision} is selected while {status.active_revision} is active")
+
+
+def traffic_goes_to_no_stranger(watch: Invariants, request: Request) -> None:
+    """A new selector matches pods of the two colours only."""
+    selector = _new_selector(request)
+    rollout = watch.rollout
+    if not selector or rollout is None:
+        return
+    colours = {rollout.revision, rollout.base_revision, watch.world.status.active_revision}
+    for pod in watch.world.server.of_kind(resources.POD):
+        revision = pod["metadata"]["labels"].get(names.LABEL_REVISION)
+        if matches(selector, pod) and revision not in colours and "deletionTimestamp" not in pod["metadata"]:
+            raise broken("traffic_goes_to_no_stranger", f"pod {pod['metadata']['name']} would get traffic")
+
+
+def no_traffic_before_the_gates(watch: Invariants, request: Request) -> None:
+    """Invariant 4: a candidate is only selected when every gate has passed on that very revision."""
+    selector = _new_selector(request)
+    rollout = watch.rollout
+    if not selector or rollout is None or selector.get(names.LABEL_REVISION, rollout.revision) != rollout.revision:
+        return
+    if rollout.phase in {Phase.COMPLETED, Phase.ROLLED_BACK, Phase.FAILED} or cleared(rollout):
+        return
+    raise broken("no_traffic_before_the_gates", f"{rollout.revision} is selected in phase {rollout.phase.value}")
+
+
+def cleared(rollout: RolloutStatus) -> bool:
+    """All gates before traffic have passed."""
+    passed = {gate.name for gate in rollout.gates if gate.verdict == "Passed"}
+    return rollout.gates_skipped or {"validation", "readiness", "health"} <= passed
+
+
+def _new_selector(request: Request) -> dict[str, str] | None:
+    """What a write makes the active Service select; None if it's about something else."""
+    name = request.name or (request.body or {}).get("metadata", {}).get("name", "")
+    if request.resource.kind != "Service" or name != names.active_service(TEAM) or not isinstance(request.body, dict):
+        return None
+    spec = request.body.get("spec")
+    return None if spec is None else dict(spec.get("selector") or {})
+
+
+def what_serves_is_never_taken_away(watch: Invariants, request: Request) -> None:
+    """Invariant 2: a revision that traffic points to, or that may be gone back to, isn't scaled down or deleted."""
+    if request.resource.kind != "Deployment" or request.method not in {"PATCH", "DELETE"}:
+        return
+    held = watch.world.server.objects.get(("Deployment", request.name))
+    if held is None or watch.world.team is None:
+        return
+    size = request.body["spec"]["replicas"] if request.method == "PATCH" else 0
+    if size >= held["spec"]["replicas"] and request.method == "PATCH":
+        return
+    revision = held["metadata"]["labels"][names.LABEL_REVISION]
+    status, rollout = watch.world.status, watch.rollout
+    selector = watch.world.selector() or {names.LABEL_REVISION: ""}
+    selected = selector.get(names.LABEL_REVISION, revision) == revision
+    in_progress = rollout is not None and rollout.phase in IN_PROGRESS
+    on_trial = rollout is not None and in_progress and revision in {rollout.revision, rollout.base_revision}
+    if on_trial or (selected and size == 0) or (revision == status.active_revision and in_progress):
+        raise broken("what_serves_is_never_taken_away", f"{request.words} to {size} in phase {watch.world.phase}")
+    if selected and size < watch.world.desired_replicas():
+        raise broken("what_serves_is_never_taken_away", f"{request.words} to {size}, below what is asked for")
+
+
+WRITE_CHECKS = (
+    only_own_objects_are_written,
+    what_a_revision_is_made_of_is_written_once,
+    nothing_holds_up_deletion,
+    traffic_follows_intent,
+    traffic_goes_to_no_stranger,
+    no_traffic_before_the_gates,
+    what_serves_is_never_taken_away,
+)
+
+
+# --- states ------------------------------------------------------------------------------------------------------------
+
+
+def pod_templates_never_change(watch: Invariants, change: Change) -> None:
+    """Invariant 10, seen from the cluster."""
+    del watch
+    if change.resource.kind != "Deployment" or change.before is None or change.after is None:
+        return
+    if change.before["spec"]["template"] != change.after["spec"]["template"]:
+        raise broken("pod_templates_never_change", str(change.key))
+
+
+def nothing_shrinks_on_trial(watch: Invariants, change: Change) -> None:
+    """Invariant 2: neither colour loses size during a rollout, whoever would take it: an autoscaler too."""
+    rollout = watch.rollout
+    if change.resource.kind != "Deployment" or change.before is None or rollout is None or watch.world.team is None:
+        return
+    revision = change.before["metadata"]["labels"][names.LABEL_REVISION]
+    if rollout.phase not in IN_PROGRESS or revision not in {rollout.revision, rollout.base_revision}:
+        return
+    size = change.after["spec"]["replicas"] if change.after else 0
+    if size < change.before["spec"]["replicas"] and not watch.world.people_meddle:
+        raise broken("nothing_shrinks_on_trial", f"{revision} to {size} in phase {rollout.phase.value}")
+
+
+def every_phase_has_its_deadline(watch: Invariants, change: Change) -> None:
+    """Invariant 6: absolute, persisted when the phase is entered, and never moved."""
+    if change.resource.kind != names.KIND or change.after is None or not watch.statuses:
+        return
+    rollout = watch.statuses[-1].rollout
+    if rollout is None or rollout.phase not in IN_PROGRESS:
+        return
+    if rollout.deadline is None:
+        raise broken("every_phase_has_its_deadline", f"none in phase {rollout.phase.value}")
+    before = watch.statuses[-2].rollout if len(watch.statuses) > 1 else None
+    same = before is not None and (before.phase, before.phase_started_at) == (rollout.phase, rollout.phase_started_at)
+    if before is not None and same and before.deadline != rollout.deadline:
+        raise broken("every_phase_has_its_deadline", f"moved in phase {rollout.phase.value}")
+
+
+def only_what_passed_is_called_successful(watch: Invariants, change: Change) -> None:
+    """A cancelled or failed candidate is never on record as Successful, nor one whose gates were not passed."""
+    if change.resource.kind != names.KIND or change.after is None or len(watch.statuses) <= 1:
+        return
+    before, after = watch.statuses[-2:]
+    known = {entry.hash for entry in before.revisions if entry.outcome is Outcome.SUCCESSFUL}
+    for entry in after.revisions:
+        if entry.outcome is not Outcome.SUCCESSFUL or entry.hash in known:
+            continue
+        rollout = after.rollout
+        if rollout is None or rollout.revision != entry.hash or rollout.phase is not Phase.COMPLETED:
+            raise broken("only_what_passed_is_called_successful", entry.hash)
+        if not cleared(rollout):
+            raise broken("only_what_passed_is_called_successful", f"{entry.hash} has not passed its gates")
+
+
+STATE_CHECKS = (
+    pod_templates_never_change,
+    nothing_shrinks_on_trial,
+    every_phase_has_its_deadline,
+    only_what_passed_is_called_successful,
+)
+
+
+def traffic_is_never_left_in_the_dark(watch: Invariants) -> None:
+    """Invariants 1 and 3: while a revision that passed has ready pods, the Service is not left without any.
+
+    The operator may take `REACTION_SECONDS`, and the time to come back from what disturbed it.
+    """
+    world = watch.world
+    now = world.timeline.seconds
+    if not _in_the_dark(world):
+        watch.dark_since = None
+        return
+    watch.dark_since = now if watch.dark_since is None else watch.dark_since
+    excused = max(
+        (_RECOVERY_SECONDS.get(strike.fault, _OTHER_RECOVERY_SECONDS) for strike in world.struck), default=0.0
+    )
+    if now - max(watch.dark_since, world.last_disturbed_at + excused) > REACTION_SECONDS:
+        raise broken("traffic_is_never_left_in_the_dark", f"since {watch.dark_since:.3f}")
+
+
+def _in_the_dark(world: World) -> bool:
+    selector, team = world.selector(), world.team
+    if selector is None or team is None or team["spec"].get("suspend"):
+        return False
+    ready = [pod for pod in world.server.of_kind(resources.POD) if is_ready(pod)]
+    if any(matches(selector, pod) for pod in ready):
+        return False
+    status = world.status
+    rescuers = {entry.hash for entry in status.revisions if entry.outcome is Outcome.SUCCESSFUL}
+    in_progress = status.rollout is not None and status.rollout.phase in IN_PROGRESS
+    return in_progress and any(_revision(pod) in rescuers for pod in ready)
+
+
+def _revision(item: JsonObject) -> Any:
+    return item["metadata"]["labels"].get(names.LABEL_REVISION)
+
+
+# --- ends --------------------------------------------------------------------------------------------------------------
+
+
+def every_transition_is_told_once(watch: Invariants) -> None:
+    """Invariant 7: one Event for each transition, none lost, none repeated."""
+    told = {
+        item["metadata"]["name"] for item in watch.world.server.of_kind(resources.EVENT) if item["reason"] in set(Phase)
+    }
+    if told != watch.told:
+        missing, extra = watch.told - told, told - watch.told
+        raise broken("every_transition_is_told_once", f"{len(missing)} not told, {len(extra)} told of nothing")
+
+
+def a_deleted_team_leaves_nothing(watch: Invariants) -> None:
+    """Invariant 9: all that it made is gone."""
+    left = [key for key in watch.world.server.objects if key[0] != "Event"]
+    if watch.world.team is None and left:
+        raise broken("a_deleted_team_leaves_nothing", str(left))

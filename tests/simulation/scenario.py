@@ -1,0 +1,130 @@
+"""What a scenario is: a team, what people and fate do to it and when, and how it must end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from agentteam_operator.api.status import Outcome, Phase
+from agentteam_operator.core.state import Environment
+from tests.simulation.behaviour import Behaviour
+from tests.simulation.faults import Plan
+from tests.simulation.invariants import Invariants
+from tests.simulation.specs import revision, spec
+from tests.simulation.world import ENVIRONMENT, World
+
+ENDS = frozenset({Phase.COMPLETED, Phase.ROLLED_BACK, Phase.FAILED})
+
+Condition = Callable[[World], bool]
+Deed = Callable[[World], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """When something is so, somebody does something."""
+
+    when: Condition
+    do: Deed
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a scenario must end."""
+
+    phase: Phase
+    active: str = ""
+    """Version that serves; empty for none."""
+    reason: str = ""
+    """Reason of the last rollout's phase; empty for any."""
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    """By version."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Replicas by version; those that aren't named have no Deployment, or one of size 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A story. It begins with a team of version 1 that serves, unless it is about how that comes about."""
+
+    name: str
+    steps: tuple[Step, ...]
+    end: End | None
+    """None: the team is deleted, and nothing is left."""
+    first: Mapping[str, object] | None = field(default_factory=lambda: spec("1"))
+    """The first spec, rolled out before the steps; None to begin from nothing."""
+    behaviours: Mapping[str, Behaviour] = field(default_factory=dict)
+    environment: Environment = ENVIRONMENT
+    runs_per_second: float = 40.0
+    operators: int = 1
+    seconds: float = 600.0
+    """Longest time that the story may take, undisturbed or not."""
+
+
+def make_world(scenario: Scenario, plan: Plan | None = None) -> tuple[World, Invariants]:
+    """The world at the beginning."""
+    world = World(
+        plan=plan,
+        behaviours=scenario.behaviours,
+        environment=scenario.environment,
+        runs_per_second=scenario.runs_per_second,
+        operators=scenario.operators,
+    )
+    return world, Invariants(world).watch()
+
+
+# --- conditions --------------------------------------------------------------------------------------------------------
+
+
+def at_once(_: World) -> bool:
+    return True
+
+
+def in_phase(phase: Phase, version: str = "") -> Condition:
+    """The rollout (of a version) is in this phase."""
+
+    def condition(world: World) -> bool:
+        rollout = world.status.rollout if world.phase is phase else None
+        return rollout is not None and (not version or rollout.revision == revision(version))
+
+    return condition
+
+
+def after(seconds: float, condition: Condition) -> Condition:
+    """So many seconds after something came to be so."""
+    since: dict[int, float] = {}
+
+    def later(world: World) -> bool:
+        if id(world) not in since and condition(world):
+            since[id(world)] = world.timeline.seconds
+            world.timeline.after(seconds, lambda: None)
+        return id(world) in since and world.timeline.seconds >= since[id(world)] + seconds
+
+    return later
+
+
+# --- deeds -------------------------------------------------------------------------------------------------------------
+
+
+def apply(version: str, **fields: object) -> Deed:
+    """People apply this version's spec."""
+    return lambda world: world.apply_team(spec(version, **fields))  # type: ignore[arg-type]
+
+
+def all_do(*deeds: Deed) -> Deed:
+    """Several deeds at one moment."""
+
+    def do(world: World) -> None:
+        for deed in deeds:
+            deed(world)
+
+    return do
+
+
+def delete(world: World) -> None:
+    """People delete the team."""
+    world.delete_team()
+
+
+def annotate(annotation: str, version: str) -> Deed:
+    """People annotate the team with a version's revision."""
+    return lambda world: world.annotate(**{annotation: revision(version)})

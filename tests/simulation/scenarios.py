@@ -1,0 +1,298 @@
+"""The scenarios: what a team's life may bring."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from agentteam_operator.api.status import Outcome, Phase
+from agentteam_operator.core import names
+from agentteam_operator.kube import resources
+from tests.simulation.behaviour import Behaviour
+from tests.simulation.scenario import (
+    Deed,
+    End,
+    Scenario,
+    Step,
+    after,
+    all_do,
+    annotate,
+    apply,
+    at_once,
+    delete,
+    in_phase,
+)
+from tests.simulation.specs import spec
+from tests.simulation.world import ENVIRONMENT, TEAM, World
+
+ON_TRIAL = (Phase.PREPARING, Phase.HEALTH_CHECKING, Phase.SHIFTING, Phase.WATCHING, Phase.SWITCHING, Phase.SETTLING)
+IMMEDIATE = {"traffic": {"mode": "Immediate"}}
+AUTO: dict[str, Any] = {"traffic": {}}
+AUTOSCALED = {"replicas": None, "autoscaling": {"minReplicas": 3, "maxReplicas": 10, "targetCPUUtilization": 70}}
+QUIET = 0.0
+"""Runs per second of a team that nobody asks anything."""
+
+BAD = Behaviour(error_share=0.5)
+LEAKING = Behaviour(memory_share=0.95)
+NEVER_READY = Behaviour(ready_after_seconds=None)
+NO_IMAGE = Behaviour(image_found=False)
+CRASHING = Behaviour(crashes_at_start=True)
+CRASHING_ALONE = Behaviour(crashes_alone_after_seconds=2.0)
+UNHEALTHY = Behaviour(healthy=False)
+
+CREATED = End(Phase.COMPLETED, active="1", outcomes={"1": Outcome.SUCCESSFUL}, sizes={"1": 3})
+UPGRADED = End(
+    Phase.COMPLETED, active="2", outcomes={"1": Outcome.SUCCESSFUL, "2": Outcome.SUCCESSFUL}, sizes={"2": 3}
+)
+
+
+def rolled_back(reason: str, **changes: Any) -> End:
+    """Version 1 serves as before, and version 2 is remembered for its fault."""
+    outcomes = {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}
+    return replace(End(Phase.ROLLED_BACK, "1", reason, outcomes, {"1": 3}), **changes)
+
+
+def given_up(reason: str) -> End:
+    """Version 1 never served; its pods stay, for they may get ready yet."""
+    return End(Phase.FAILED, reason=reason, outcomes={"1": Outcome.FAILED}, sizes={"1": 3})
+
+
+def create(name: str, end: End, one: Behaviour) -> Scenario:
+    """A team whose first version has a fault."""
+    return Scenario(f"create-{name}", (Step(at_once, apply("1")),), end, first=None, behaviours={"1": one})
+
+
+def upgrade(
+    name: str,
+    end: End = UPGRADED,
+    *,
+    two: Behaviour | None = None,
+    runs_per_second: float = 40.0,
+    then: tuple[Step, ...] = (),
+    **fields: Any,
+) -> Scenario:
+    """Version 2 is applied to a team of version 1, both with `fields`."""
+    return Scenario(
+        f"upgrade-{name}",
+        (Step(at_once, apply("2", **fields)), *then),
+        end,
+        first=spec("1", **fields),
+        behaviours={} if two is None else {"2": two},
+        runs_per_second=runs_per_second,
+    )
+
+
+# --- meddling ----------------------------------------------------------------------------------------------------------
+
+
+def tamper(world: World) -> None:
+    """Somebody points the active Service at the candidate alone, past all gates."""
+    held = world.server.objects["Service", names.active_service(TEAM)]
+    rollout = world.status.rollout
+    selector = names.server_selector(TEAM, rollout.revision if rollout else None)
+    world.note("somebody changes the active Service's selector")
+    world.server.replace(resources.SERVICE, {**held, "spec": {**held["spec"], "selector": selector}})
+
+
+def remove_service(world: World) -> None:
+    """Somebody deletes the active Service."""
+    world.note("somebody deletes the active Service")
+    world.server.remove(resources.SERVICE, names.active_service(TEAM))
+
+
+def remove_blue(world: World) -> None:
+    """Somebody deletes the serving Deployment."""
+    world.note("somebody deletes the serving Deployment")
+    world.people_meddle = True
+    world.server.remove(resources.DEPLOYMENT, names.revision_object(TEAM, world.status.active_revision))
+    world.people_meddle = False
+
+
+def stranger(world: World) -> None:
+    """Somebody has a Service of the team's name."""
+    metadata = {"name": names.active_service(TEAM), "labels": {"app": "somebody-elses"}}
+    world.server.create(resources.SERVICE, {"metadata": metadata, "spec": {"selector": {"app": "theirs"}}})
+
+
+def load(pods: int) -> Deed:
+    """The load comes to need so many pods."""
+    return lambda world: world.controllers.set_load(pods)
+
+
+def operator_upgrade(world: World) -> None:
+    """Another operator takes over, with another default image and builders of its own."""
+    world.note("the operator is upgraded")
+    for process in world.operators:
+        process.environment = replace(ENVIRONMENT, default_image="agent:2", builder_version="0.2.0")
+        if process.alive:
+            process.die()
+
+
+# --- the scenarios -----------------------------------------------------------------------------------------------------
+
+CREATE = Scenario("create", (Step(at_once, apply("1")),), CREATED, first=None)
+
+CREATIONS = (
+    CREATE,
+    create("never-ready", given_up("ReadyTimeout"), NEVER_READY),
+    create("image-not-found", given_up("ImagePullFailed"), NO_IMAGE),
+    create("crash-loop", given_up("CrashLoop"), CRASHING),
+    create("ready-too-late", CREATED, Behaviour(ready_after_seconds=45.0)),
+    Scenario(
+        "create-name-conflict",
+        (Step(at_once, all_do(stranger, apply("1"))),),
+        End(Phase.FAILED, reason="NameConflict"),
+        first=None,
+    ),
+)
+
+UPGRADE = upgrade("by-steps")
+
+GOOD_UPGRADES = (
+    UPGRADE,
+    upgrade("auto", rollout=AUTO),
+    upgrade("immediate", rollout=IMMEDIATE),
+    upgrade("no-waiting", rollout={"watchSeconds": 0, "settleSeconds": 0, "drainSeconds": 0}),
+    upgrade("single-replica", replace(UPGRADED, sizes={"2": 1}), replicas=1, rollout=AUTO),
+    replace(upgrade("without-prometheus"), environment=replace(ENVIRONMENT, metrics_configured=False)),
+    upgrade("quiet-promoted", runs_per_second=QUIET, then=(
+        Step(in_phase(Phase.AWAITING_PROMOTION), annotate("promote", "2")),
+    )),
+    upgrade("quiet-immediate-promoted", runs_per_second=QUIET, rollout=IMMEDIATE, then=(
+        Step(in_phase(Phase.AWAITING_PROMOTION), annotate("promote", "2")),
+    )),
+    upgrade("quiet-promoted-by-setting", runs_per_second=QUIET, rollout={"analysis": {"onInconclusive": "Promote"}}),
+)  # fmt: skip
+
+ROLLBACK = upgrade("errors", rolled_back("WorseThanBlue"), two=BAD)
+
+BAD_UPGRADES = (
+    ROLLBACK,
+    upgrade("errors-immediate", rolled_back("AboveLimit"), two=BAD, rollout=IMMEDIATE),
+    upgrade("errors-single-replica", rolled_back("WorseThanBlue", sizes={"1": 1}), two=BAD, replicas=1, rollout=AUTO),
+    upgrade("memory", rolled_back("AboveLimit"), two=LEAKING),
+    upgrade("never-ready", rolled_back("ReadyTimeout"), two=NEVER_READY),
+    upgrade("image-not-found", rolled_back("ImagePullFailed"), two=NO_IMAGE),
+    upgrade("crash-loop", rolled_back("CrashLoop"), two=CRASHING),
+    upgrade("crash-after-switch", rolled_back("EndpointsLost"), two=CRASHING_ALONE),
+    upgrade("crash-after-immediate-switch", rolled_back("EndpointsLost"), two=CRASHING_ALONE, rollout=IMMEDIATE),
+    upgrade("unhealthy", rolled_back("HealthCheckFailed"), two=UNHEALTHY),
+    upgrade("quiet-rollback-by-setting", rolled_back("Inconclusive"), runs_per_second=QUIET,
+            rollout={"analysis": {"onInconclusive": "Rollback"}}),
+    upgrade("quiet-nobody-promotes", rolled_back("PromotionTimeout"), runs_per_second=QUIET,
+            rollout={"promotionTimeoutSeconds": 30}),
+)  # fmt: skip
+
+ABORTED = rolled_back("Aborted")
+
+ABORTS = tuple(
+    upgrade(f"aborted-in-{phase.value}", ABORTED, then=(Step(in_phase(phase), annotate("abort", "2")),))
+    for phase in ON_TRIAL
+)
+
+SUPERSEDED = End(
+    Phase.COMPLETED,
+    active="3",
+    outcomes={"1": Outcome.SUCCESSFUL, "2": Outcome.CANCELLED, "3": Outcome.SUCCESSFUL},
+    sizes={"3": 3},
+)
+
+SUPERSESSIONS = tuple(
+    upgrade(f"superseded-in-{phase.value}", SUPERSEDED, then=(Step(in_phase(phase), apply("3")),)) for phase in ON_TRIAL
+)
+
+REVERTED = End(
+    Phase.COMPLETED,
+    active="1",
+    outcomes={"1": Outcome.SUCCESSFUL, "2": Outcome.CANCELLED},
+    sizes={"1": 3},
+)
+
+REVERSIONS = (
+    *(
+        upgrade(f"reverted-in-{phase.value}", REVERTED, then=(Step(in_phase(phase), apply("1")),))
+        for phase in ON_TRIAL
+    ),
+    upgrade(
+        "back-to-a-retained-revision",
+        replace(UPGRADED, active="1", sizes={"1": 3}),
+        then=(Step(in_phase(Phase.COMPLETED, "2"), apply("1")),),
+    ),
+    upgrade(
+        "back-after-a-rollback",
+        replace(rolled_back(""), phase=Phase.COMPLETED),
+        two=BAD,
+        then=(Step(in_phase(Phase.ROLLED_BACK), apply("1")),),
+    ),
+)
+
+DELETION = replace(
+    upgrade("deleted-in-Watching", then=(Step(in_phase(Phase.WATCHING), delete),)), end=None
+)
+
+DELETIONS = tuple(
+    replace(upgrade(f"deleted-in-{phase.value}", then=(Step(in_phase(phase), delete),)), end=None)
+    for phase in (*ON_TRIAL, Phase.COMPLETED)
+) + (
+    replace(upgrade("deleted-in-RollingBack", two=BAD, then=(Step(in_phase(Phase.ROLLING_BACK), delete),)), end=None),
+    replace(upgrade("deleted-in-RolledBack", two=BAD, then=(Step(in_phase(Phase.ROLLED_BACK), delete),)), end=None),
+)  # fmt: skip
+
+SCALING = (
+    upgrade("scaled-up-in-mid-rollout", replace(UPGRADED, sizes={"2": 5}), then=(
+        Step(in_phase(Phase.WATCHING), apply("2", replicas=5)),
+    )),
+    upgrade("scaled-down-in-mid-rollout", replace(UPGRADED, sizes={"2": 2}), then=(
+        Step(in_phase(Phase.SHIFTING), apply("2", replicas=2)),
+    )),
+    upgrade("autoscaled", replace(UPGRADED, sizes={"2": 8}), then=(
+        Step(in_phase(Phase.WATCHING), load(8)),
+    ), **AUTOSCALED),
+    upgrade("autoscaled-load-falls", replace(UPGRADED, sizes={"2": 3}), then=(
+        Step(in_phase(Phase.PREPARING), load(8)),
+        Step(after(5, in_phase(Phase.WATCHING)), load(3)),
+    ), **AUTOSCALED),
+    upgrade("autoscaled-errors", rolled_back("WorseThanBlue", sizes={"1": 8}), two=BAD, then=(
+        Step(in_phase(Phase.PREPARING), load(8)),
+    ), **AUTOSCALED),
+)  # fmt: skip
+
+MEDDLING = (
+    upgrade("selector-tampered-while-preparing", then=(Step(in_phase(Phase.PREPARING), tamper),)),
+    upgrade("selector-tampered-while-watching", then=(Step(in_phase(Phase.WATCHING), tamper),)),
+    upgrade("service-removed-while-watching", then=(Step(in_phase(Phase.WATCHING), remove_service),)),
+    upgrade("blue-removed-while-preparing", then=(Step(in_phase(Phase.PREPARING), remove_blue),)),
+)
+
+OPERATORS = (
+    *(
+        upgrade(f"operator-upgraded-in-{phase.value}", then=(Step(in_phase(phase), operator_upgrade),))
+        for phase in (*ON_TRIAL, Phase.COMPLETED)
+    ),
+    replace(upgrade("by-two-operators"), operators=2),
+    replace(upgrade("errors-by-two-operators", rolled_back("WorseThanBlue"), two=BAD), operators=2),
+    upgrade("suspended-and-resumed", then=(
+        Step(in_phase(Phase.SHIFTING), apply("2", suspend=True)),
+        Step(after(30, in_phase(Phase.SHIFTING)), apply("2")),
+    )),
+)  # fmt: skip
+
+ALL = {
+    scenario.name: scenario
+    for scenario in (
+        *CREATIONS,
+        *GOOD_UPGRADES,
+        *BAD_UPGRADES,
+        *ABORTS,
+        *SUPERSESSIONS,
+        *REVERSIONS,
+        *DELETIONS,
+        *SCALING,
+        *MEDDLING,
+        *OPERATORS,
+    )
+}
+
+EXPLORED = (CREATE, UPGRADE, ROLLBACK, DELETION)
+"""Disturbed at every request and every piece of news."""
+

@@ -1,0 +1,48 @@
+"""The specs that scenarios roll out: one small team with short times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from agentteam_operator.api.revision import revision_hash
+from agentteam_operator.api.spec import AgentTeamSpec
+
+READY_TIMEOUT_SECONDS = 30
+WATCH_SECONDS = 20
+SETTLE_SECONDS = 10
+DRAIN_SECONDS = 5
+
+STEPS = ({"weight": 25, "holdSeconds": 10}, {"weight": 50, "holdSeconds": 0})
+
+
+def spec(version: str, *, rollout: Mapping[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+    """A valid spec; `fields` and `rollout` replace parts of it."""
+    document = {
+        "version": version,
+        "models": [{"name": "main", "provider": "Replay", "replay": {"answers": ["hello"]}}],
+        "team": {
+            "type": "RoundRobin",
+            "maxTurns": 2,
+            "agents": [{"name": "clerk", "description": "answers", "systemMessage": "Answer.", "model": "main"}],
+        },
+        "replicas": 3,
+        "rollout": {
+            "readyTimeoutSeconds": READY_TIMEOUT_SECONDS,
+            "watchSeconds": WATCH_SECONDS,
+            "settleSeconds": SETTLE_SECONDS,
+            "drainSeconds": DRAIN_SECONDS,
+            "traffic": {"steps": list(STEPS)},
+            "analysis": {"intervalSeconds": 5},
+            **(rollout or {}),
+        },
+        **fields,
+    }
+    return {field: value for field, value in document.items() if value is not None}
+
+
+@cache
+def revision(version: str) -> str:
+    """The hash of the revision that `spec(version)` asks for."""
+    return revision_hash(AgentTeamSpec.parse(spec(version)))
