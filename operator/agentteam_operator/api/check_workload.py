@@ -6,7 +6,13 @@ from decimal import Decimal
 
 from agentteam_operator.api.field_problems import Found
 from agentteam_operator.api.pod import RESERVED_ENV_NAMES, RESERVED_KEY_PREFIXES, EnvSource, EnvVar, PodSettings
-from agentteam_operator.api.volumes import RESERVED_MOUNT_PATHS, RESERVED_VOLUME_PREFIX, Volume, VolumeMount
+from agentteam_operator.api.volumes import (
+    RESERVED_MOUNT_PATHS,
+    RESERVED_VOLUME_PREFIX,
+    SCRATCH_PATH,
+    Volume,
+    VolumeMount,
+)
 from agentteam_operator.api.workload import Autoscaling, Resources
 
 
@@ -67,7 +73,8 @@ def check_variable(variable: EnvVar) -> Found:
         message = f"variable {variable.name} has exactly one of value and valueFrom: keep one of them"
         yield "", variable.name, message
     if variable.name in RESERVED_ENV_NAMES:
-        yield ".name", variable.name, f"{variable.name} is set by the operator: remove it"
+        own = " and ".join(RESERVED_ENV_NAMES)
+        yield ".name", variable.name, f"the operator sets {own} itself: remove them"
 
 
 def check_env_source(source: EnvSource) -> Found:
@@ -90,16 +97,11 @@ def check_volume(volume: Volume) -> Found:
 
 def check_mount(mount: VolumeMount) -> Found:
     """A mount over what belongs to the operator."""
-    path = mount.mount_path
-    if any(
-        f"{path.rstrip('/')}/".startswith(f"{own}/") or f"{own}/".startswith(f"{path.rstrip('/')}/")
-        for own in RESERVED_MOUNT_PATHS
-    ):
-        yield (
-            ".mountPath",
-            path,
-            (
-                f"{path} covers or lies in /etc/agentteam or /var/run/secrets/agentteam, which belong to the operator: "
-                "mount elsewhere"
-            ),
-        )
+    own = " and ".join(RESERVED_MOUNT_PATHS)
+    mounted = mount.mount_path.rstrip("/") + "/"
+    if any(mounted.startswith(f"{path}/") or f"{path}/".startswith(mounted) for path in RESERVED_MOUNT_PATHS):
+        message = f"{own} belong to the operator, and so does what is in or above them: mount elsewhere"
+        yield ".mountPath", mount.mount_path, message
+    if mount.mount_path == SCRATCH_PATH:
+        rule = f"{SCRATCH_PATH} is the container's own scratch directory"
+        yield ".mountPath", mount.mount_path, f"{rule}: mount elsewhere, such as {SCRATCH_PATH}/files"

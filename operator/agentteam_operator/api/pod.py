@@ -22,7 +22,7 @@ from agentteam_operator.api.volumes import Volume, VolumeMount
 from agentteam_operator.api.workload import Annotations
 
 RESERVED_KEY_PREFIXES = ("agentteam.dev/", "app.kubernetes.io/")
-RESERVED_ENV_NAMES = ("AUTOGEN_REVISION",)
+RESERVED_ENV_NAMES = ("AUTOGEN_REVISION", "AUTOGEN_GRACE_PERIOD_SECONDS")
 
 _RESERVED_KEYS_CEL = "k.startsWith('agentteam.dev/') || k.startsWith('app.kubernetes.io/')"
 
@@ -55,8 +55,8 @@ class EnvVar(ApiModel):
             message_expression="'variable ' + self.name + ' has exactly one of value and valueFrom: keep one of them'",
         ),
         Rule(
-            "self.name != 'AUTOGEN_REVISION'",
-            "AUTOGEN_REVISION is set by the operator: remove it",
+            f"!(self.name in {list(RESERVED_ENV_NAMES)})",
+            f"the operator sets {' and '.join(RESERVED_ENV_NAMES)} itself: remove them",
             field_path=".name",
         ),
     )

@@ -40,8 +40,8 @@ class SelectorSettings(ApiModel):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!has(self.prompt) || !self.prompt.replace('{roles}', '').replace('{history}', '')"
-            ".replace('{participants}', '').replace('{{', '').replace('}}', '').matches('[{}]')",
+            "!self.prompt.replace('{{', '').replace('}}', '').replace('{roles}', '').replace('{history}', '')"
+            ".replace('{participants}', '').matches('[{}]')",
             "prompt may hold no braces but {roles}, {history} and {participants}: write others twice, as {{ and }}",
             field_path=".prompt",
         ),
@@ -95,7 +95,7 @@ class AgentSpec(ApiModel):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!(self.name in ['user'])",
+            "self.name != 'user'",
             "the name user stands for the person who gives the task: give the agent another name",
             field_path=".name",
         ),

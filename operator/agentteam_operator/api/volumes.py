@@ -12,6 +12,7 @@ from agentteam_operator.api.workload import Quantity
 
 RESERVED_VOLUME_PREFIX = "agentteam-"
 RESERVED_MOUNT_PATHS = ("/etc/agentteam", "/var/run/secrets/agentteam")
+SCRATCH_PATH = "/tmp"  # noqa: S108 - a path in the container, not on this machine
 
 
 class ConfigMapVolume(ApiModel):
@@ -92,11 +93,15 @@ class VolumeMount(ApiModel):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!['/etc/agentteam', '/var/run/secrets/agentteam'].exists(p, self.mountPath == p"
+            f"!{list(RESERVED_MOUNT_PATHS)}.exists(p, self.mountPath == p"
             " || self.mountPath.startsWith(p + '/') || p.startsWith(self.mountPath + '/') || self.mountPath == '/')",
-            "/etc/agentteam and /var/run/secrets/agentteam belong to the operator: mount elsewhere",
-            message_expression="self.mountPath + ' covers or lies in /etc/agentteam or /var/run/secrets/agentteam,"
-            " which belong to the operator: mount elsewhere'",
+            f"{' and '.join(RESERVED_MOUNT_PATHS)} belong to the operator, and so does what is in or above them: "
+            "mount elsewhere",
+            field_path=".mountPath",
+        ),
+        Rule(
+            f"self.mountPath != '{SCRATCH_PATH}'",
+            f"{SCRATCH_PATH} is the container's own scratch directory: mount elsewhere, such as {SCRATCH_PATH}/files",
             field_path=".mountPath",
         ),
     )

@@ -57,8 +57,10 @@ _ONE_CONDITION = (
     "write one entry of the list for each"
 )
 _SORT = "weights must rise from step to step: sort steps by weight and give each weight once"
+_SCRATCH = "/tmp"  # noqa: S108 - a path in the container, not on this machine
 _OWN_PATHS = (
-    "covers or lies in /etc/agentteam or /var/run/secrets/agentteam, which belong to the operator: mount elsewhere"
+    "/etc/agentteam and /var/run/secrets/agentteam belong to the operator, and so does what is in or above them: "
+    "mount elsewhere"
 )
 
 REJECTIONS = (
@@ -152,6 +154,7 @@ REJECTIONS = (
             ("an unknown placeholder", "{role} of {participants}"),
             ("a lone brace", "a } of {participants}"),
             ("a conversion", "{participants!r}"),
+            ("an escape left open", "{{roles}"),
         )
     ),
     Rejection("no bound at all", _team({"maxTurns": None}), "spec.team.maxTurns", _NO_END),
@@ -224,11 +227,14 @@ REJECTIONS = (
         for field in ("labels", "annotations")
         for key in ("agentteam.dev/team", "app.kubernetes.io/name")
     ),
-    Rejection(
-        "variable of the operator's",
-        _pod(env=[{"name": "AUTOGEN_REVISION", "value": "x"}]),
-        "spec.pod.env[0].name",
-        "AUTOGEN_REVISION is set by the operator: remove it",
+    *(
+        Rejection(
+            f"variable of the operator's: {name}",
+            _pod(env=[{"name": name, "value": "x"}]),
+            "spec.pod.env[0].name",
+            "the operator sets AUTOGEN_REVISION and AUTOGEN_GRACE_PERIOD_SECONDS itself: remove them",
+        )
+        for name in ("AUTOGEN_REVISION", "AUTOGEN_GRACE_PERIOD_SECONDS")
     ),
     *(
         Rejection(
@@ -280,9 +286,15 @@ REJECTIONS = (
             f"mount at {path}",
             _pod(volumes=[{"name": "data", "emptyDir": {}}], volumeMounts=[{"name": "data", "mountPath": path}]),
             "spec.pod.volumeMounts[0].mountPath",
-            f"{path} {_OWN_PATHS}",
+            _OWN_PATHS,
         )
         for path in ("/", "/etc", "/etc/agentteam", "/etc/agentteam/app.yaml", "/var/run/secrets/agentteam/llm", "/var")
+    ),
+    Rejection(
+        "mount at /tmp",
+        _pod(volumes=[{"name": "data", "emptyDir": {}}], volumeMounts=[{"name": "data", "mountPath": _SCRATCH}]),
+        "spec.pod.volumeMounts[0].mountPath",
+        f"{_SCRATCH} is the container's own scratch directory: mount elsewhere, such as {_SCRATCH}/files",
     ),
     # spec.rollout
     Rejection(

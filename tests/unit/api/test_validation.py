@@ -6,6 +6,8 @@ from agentteam_operator.api.field_problems import FieldProblem, shorten
 from agentteam_operator.api.resource import AgentTeam
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.validation import read_team, validate
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.api.manifests import FULL, MINIMAL, Document, merged, team
 from tests.unit.api.rejections import REJECTIONS, REPETITIONS, Rejection
@@ -132,3 +134,25 @@ def test_each_rule_of_the_api_server_has_a_row_in_the_table() -> None:
     ]
     assert len(rules) > 30
     assert silent == []
+
+
+def _formats(prompt: str) -> bool:
+    """Whether Python, which fills the prompt in, can do so."""
+    try:
+        prompt.format(roles="", history="", participants="")
+    except (KeyError, IndexError, ValueError):
+        return False
+    return True
+
+
+@given(st.lists(st.sampled_from(["{", "}", "{{", "}}", "{roles}", "{history}", "{other}", "roles", " "]), min_size=1))
+def test_a_prompt_is_accepted_if_and_only_if_it_can_be_filled_in(pieces: list[str]) -> None:
+    prompt = "".join(pieces)
+    problems = validate(_selector_team(prompt), "team")
+    assert [problem.path for problem in problems] == ([] if _formats(prompt) else ["spec.team.selector.prompt"])
+
+
+def _selector_team(prompt: str) -> AgentTeamSpec:
+    agents = [{"name": "router", "model": "main"}, {"name": "clerk", "model": "main"}]
+    selector = {"model": "main", "prompt": prompt}
+    return AgentTeamSpec.parse(team({"team": {"type": "Selector", "agents": agents, "selector": selector}})["spec"])
