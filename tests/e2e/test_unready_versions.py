@@ -1,0 +1,139 @@
+"""Versions whose pods never get ready: blue serves throughout, and the status says what is wrong."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from demo.kube import Json
+from demo.timeline import rollout
+from tests.e2e.harness import QUICK_ROLLOUT, Cluster, condition, manifest, phases
+from tests.load.report import LoadReport
+
+pytestmark = pytest.mark.e2e
+
+READY_TIMEOUT_SECONDS = 20
+IMPATIENT = QUICK_ROLLOUT | {"readyTimeoutSeconds": READY_TIMEOUT_SECONDS}
+HANGS_AT_START = "import threading\nthreading.Event().wait()\n"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A change of the spec whose pods don't get ready, and what the status must say of them."""
+
+    name: str
+    change: dict[str, Any]
+    reasons: set[str]
+    words: str
+    most_seconds: float
+    """From the change to the rollback."""
+    extra: list[Json] = field(default_factory=list)
+
+
+def _secret(name: str) -> dict[str, Any]:
+    model = manifest("any")["spec"]["models"][0]
+    return {"models": [model | {"apiKeySecretRef": {"name": name, "key": "api-key"}}]}
+
+
+CASES = (
+    Case(
+        "never-ready",
+        {
+            "pod": {
+                "env": [{"name": "PYTHONPATH", "value": "/hang"}],
+                "volumes": [{"name": "hang", "configMap": {"name": "hang"}}],
+                "volumeMounts": [{"name": "hang", "mountPath": "/hang"}],
+            }
+        },
+        {"ReadyTimeout"},
+        "ready",
+        READY_TIMEOUT_SECONDS + 15,
+        [
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "hang"},
+                "data": {"sitecustomize.py": HANGS_AT_START},
+            }
+        ],
+    ),
+    # Neither of these can get better by waiting, so neither may take the whole timeout of its longer-lived neighbour.
+    Case(
+        "no-image", {"image": "localhost/no-such-image:dev"}, {"ImagePullBackOff", "ErrImagePull"}, "no-such-image", 20
+    ),
+    Case("no-secret", _secret("nobody-made-this"), {"ReadyTimeout", "MissingSecret"}, "nobody-made-this", 35),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the rollout left behind."""
+
+    case: Case
+    before: str
+    after: Json
+    report: LoadReport
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def outcomes(cluster: Cluster, namespace: str) -> Iterator[dict[str, Outcome]]:
+    """All at once: they only wait."""
+    with contextlib.ExitStack() as stack:
+        teams = {
+            case.name: stack.enter_context(cluster.team(namespace, manifest(case.name, rollout=IMPATIENT, replicas=1)))
+            for case in CASES
+        }
+        for team in teams.values():
+            team.await_first()
+        before = {name: team.active for name, team in teams.items()}
+        loads = {name: stack.enter_context(team.load(10.0)) for name, team in teams.items()}
+        for case in CASES:
+            if case.extra:
+                cluster.tools.apply(case.extra, namespace)
+            teams[case.name].change(version="1.1.0", **case.change)
+        found = {}
+        for case in CASES:
+            after = teams[case.name].await_end(before[case.name], 120)
+            found[case.name] = Outcome(case, before[case.name], after, loads[case.name].stop(), _seconds(after))
+        yield found
+
+
+def _seconds(team: Json) -> float:
+    latest = rollout(team)
+    started, ended = (datetime.fromisoformat(latest[key]) for key in ("startedAt", "phaseStartedAt"))
+    return (ended - started).total_seconds()
+
+
+@pytest.fixture(params=[case.name for case in CASES])
+def outcome(request: pytest.FixtureRequest, outcomes: dict[str, Outcome]) -> Outcome:
+    return outcomes[request.param]
+
+
+def test_it_gets_no_traffic_and_is_rolled_back(outcome: Outcome) -> None:
+    assert rollout(outcome.after)["phase"] == "RolledBack"
+    assert "Shifting" not in phases(outcome.after)
+    assert outcome.after["status"]["activeRevision"] == outcome.before
+    assert set(outcome.report.by_revision) == {outcome.before}
+
+
+def test_blue_serves_throughout(outcome: Outcome) -> None:
+    assert (outcome.report.counts.lost, outcome.report.counts.bad) == (0, 0), outcome.report.text()
+    assert outcome.report.counts.ok > 100
+    assert condition(outcome.after, "Available")["status"] == "True"
+
+
+def test_the_status_says_what_is_wrong(outcome: Outcome) -> None:
+    said = condition(outcome.after, "RolledBack")
+    assert said["status"] == "True"
+    assert said["reason"] in outcome.case.reasons
+    assert outcome.case.words in said["message"]
+
+
+def test_it_is_given_up_in_time(outcome: Outcome) -> None:
+    assert outcome.seconds <= outcome.case.most_seconds
