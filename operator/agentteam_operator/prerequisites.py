@@ -36,6 +36,7 @@ class Prerequisites:
         """Set while the CRD in the cluster is ours."""
         self.pod_monitors = False
         """PodMonitors can be made."""
+        self._said = ""
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -65,14 +66,21 @@ class Prerequisites:
         try:
             crd = await self._client.get(resources.CUSTOM_RESOURCE_DEFINITION, "", CRD_NAME, metadata_only=True)
         except NotFound:
-            log.warning("crd_missing", crd=CRD_NAME, mend="install the chart's CRD; waiting for it")
+            self._say("crd_missing", mend="install the chart's CRD; waiting for it")
             return False
         found = (crd["metadata"].get("annotations") or {}).get(names.ANNOTATION_SCHEMA_HASH, "")
         if found != wanted:
-            log.warning(
-                "crd_differs", crd=CRD_NAME, found=found, wanted=wanted, mend="apply this version's CRD; waiting for it"
-            )
-        return bool(found == wanted)
+            self._say("crd_differs", found=found, wanted=wanted, mend="apply this version's CRD; waiting for it")
+            return False
+        self._said = ""
+        return True
+
+    def _say(self, event: str, **details: str) -> None:
+        """Once, until it changes."""
+        said = f"{event} {details}"
+        if said != self._said:
+            self._said = said
+            log.warning(event, crd=CRD_NAME, **details)
 
     async def _has_pod_monitors(self) -> bool:
         """Discovery, which everyone may read."""

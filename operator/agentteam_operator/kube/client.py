@@ -43,13 +43,14 @@ async def load_configuration() -> Configuration:
         kubernetes.aio.config.ConfigException: if there is none of them.
     """
     configuration = Configuration()
-    if not os.environ.get("KUBECONFIG") and os.environ.get("KUBERNETES_SERVICE_HOST"):
+    kubeconfig = os.environ.get("KUBECONFIG") or None
+    if not kubeconfig and os.environ.get("KUBERNETES_SERVICE_HOST"):
         kubernetes_config.load_incluster_config(  # type: ignore[no-untyped-call]
             client_configuration=configuration
         )
     else:
         await kubernetes_config.load_kube_config(  # type: ignore[no-untyped-call]
-            client_configuration=configuration
+            config_file=kubeconfig, client_configuration=configuration
         )
     return configuration
 
