@@ -11,7 +11,7 @@ from math import isinf
 from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
 from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
 from agentteam_operator.core import histogram, sequential
-from agentteam_operator.core.counting import Block, Increment, Mode, finished_tally, recent_tally
+from agentteam_operator.core.counting import Block, Increment, Mode, finished_tally, recent_blocks, recent_tally
 from agentteam_operator.core.sequential import Tally
 
 ERRORS_AGAINST_BLUE = "errorRate"
@@ -61,9 +61,10 @@ def with_evidence(
     before: AnalysisStatus, after: AnalysisStatus, block: Block, settings: AnalysisSettings, mode: Mode
 ) -> AnalysisStatus:
     """`after`, with what the block says added to the evidence of `before`."""
-    gains = {ERRORS_AGAINST_LIMIT: _limit_gain(before, after, block, max_error_rate(settings))}
+    bursts = sequential.dispersion(recent_blocks(before.green.recent))
+    gains = {ERRORS_AGAINST_LIMIT: _limit_gain(before, after, block, max_error_rate(settings)) / bursts}
     if mode is Mode.CONCURRENT:
-        gains[ERRORS_AGAINST_BLUE] = _error_gain(before, block)
+        gains[ERRORS_AGAINST_BLUE] = _error_gain(before, block) / bursts
         gains[SLOWNESS_AGAINST_BLUE] = _slowness_gain(before, block)
     evidence = dict(before.log_evidence)
     most = _max_log_gain(before, after, block)

@@ -11,7 +11,7 @@ Everything is in natural logarithms; `log E = 6.9` means odds of 1,000 : 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import copysign, exp, inf, log, log1p, sqrt
 
@@ -22,6 +22,8 @@ PRIOR_GOOD = 9.5
 MAX_LOG_GAIN = 1.0
 """What one block may add to log E. Failures come in clusters, so that a block's answers aren't independent; clipping
 leaves an e-process an e-process, and makes a cluster as long as nine blocks necessary for a false alarm."""
+
+_FEWEST_BLOCKS = 4
 
 STILL_WORSE_STANDARD_ERRORS = 2.0
 """With any one of its pods left out, green must still be worse by so much, or it is a sick pod that speaks."""
@@ -90,6 +92,21 @@ def standard_errors_above(green: Tally, blue: Tally) -> float:
     pooled = (green + blue).rate
     ratio = sum(tally.total * _divergence(tally.rate, pooled) for tally in (green, blue))
     return copysign(sqrt(2 * max(ratio, 0.0)), green.rate - blue.rate)
+
+
+def dispersion(blocks: Sequence[Tally]) -> float:
+    """How much more the blocks' rates vary than chance would have it: Pearson's chi-square by its degrees of freedom.
+
+    Never less than 1, and 1 for fewer than four blocks. Failures that come in bursts raise it, a steady rate doesn't,
+    be it high or low. Dividing a log gain by it (known before the block) leaves an e-process an e-process, by Jensen's
+    inequality: the expectation of X to a power of at most 1 is no more than 1 if that of X isn't.
+    """
+    answered = [block for block in blocks if block.total]
+    rate = sum(answered, NONE).rate
+    if len(answered) < _FEWEST_BLOCKS or not 0 < rate < 1:
+        return 1.0
+    chi_square = sum((block.bad - block.total * rate) ** 2 / (block.total * rate * (1 - rate)) for block in answered)
+    return max(1.0, chi_square / (len(answered) - 1))
 
 
 def log_mean_exp(logs: tuple[float, ...]) -> float:

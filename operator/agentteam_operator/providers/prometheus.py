@@ -182,11 +182,14 @@ class Prometheus:
 def chunks(requests: Iterable[TeamPods]) -> Iterator[list[TeamPods]]:
     """The requests in groups whose query isn't longer than `MAX_QUERY_BYTES`, namespaces kept together."""
     chunk: list[TeamPods] = []
+    size = empty = len(query_of([]))
     for request in sorted(requests, key=lambda one: one.key):
-        if chunk and len(query_of([*chunk, request])) > MAX_QUERY_BYTES:
+        more = len(query_of([request])) - empty + 2  # two alternation signs
+        if chunk and size + more > MAX_QUERY_BYTES:
             yield chunk
-            chunk = []
+            chunk, size = [], empty
         chunk.append(request)
+        size += more
     if chunk:
         yield chunk
 
