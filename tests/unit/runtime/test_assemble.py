@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from agentteam_operator.core import names
+from agentteam_operator.core.state import Observed
+from agentteam_operator.kube import resources
+from agentteam_operator.kube.resources import Resource
+from agentteam_operator.observe.assemble import UnknownStatus, assemble
+from agentteam_operator.observe.trim import trim
+
+from tests.unit.runtime import objects
+from tests.unit.runtime.objects import JsonObject
+
+Item = tuple[Resource, JsonObject]
+
+
+def observed(*items: Item, status: JsonObject | None = None, **arguments: Any) -> Observed:  # noqa: ANN401
+    trimmed = [trim(resource, item) for resource, item in items]
+    held = {(item["kind"], item["metadata"]["name"]): item for item in trimmed}
+    return assemble(trim(resources.AGENT_TEAM, objects.team(status=status)), held, **arguments)
+
+
+def deployed(*pods: JsonObject, **deployment: Any) -> list[Item]:  # noqa: ANN401
+    return [
+        (resources.DEPLOYMENT, objects.deployment(**deployment)),
+        (resources.CONFIG_MAP, objects.config_map()),
+        *((resources.POD, pod) for pod in pods),
+    ]
+
+
+def test_a_new_team() -> None:
+    found = observed()
+    assert found.spec is not None
+    assert found.problems == ()
+    assert len(found.target) == 10
+    assert found.status.observed_generation == -1
+    assert found.revisions == {}
+    assert found.active_service is None
+
+
+def test_a_revision_with_its_pods() -> None:
+    found = observed(*deployed(objects.pod("a"), objects.pod("b", ready=False), replicas=2))
+    revision = found.revisions[objects.REVISION]
+    assert (revision.replicas, revision.image, revision.version) == (2, "agent:1", "1.0")
+    assert [pod.name for pod in revision.pods] == ["a", "b"]
+    assert [pod.name for pod in revision.ready_pods] == ["a"]
+    assert revision.config_uid
+    assert found.stray_pods == frozenset()
+
+
+def test_a_revision_of_which_only_the_config_is_left() -> None:
+    revision = observed((resources.CONFIG_MAP, objects.config_map())).revisions[objects.REVISION]
+    assert revision.deployment_uid == ""
+    assert revision.config_uid
+
+
+@pytest.mark.parametrize(
+    ("change", "stray"),
+    [
+        pytest.param({}, True, id="nobodys"),
+        pytest.param({"deletionTimestamp": objects.CREATED}, False, id="on-its-way-out"),
+    ],
+)
+def test_pods_that_no_deployment_made(change: Mapping[str, str], *, stray: bool) -> None:
+    pod = objects.pod("lost")
+    pod["metadata"]["ownerReferences"] = []
+    pod["metadata"] |= change
+    found = observed(*deployed(), (resources.POD, pod))
+    assert found.stray_pods == (frozenset({"lost"}) if stray else frozenset())
+
+
+def test_pods_of_a_deleted_deployment_are_stray() -> None:
+    assert observed((resources.POD, objects.pod("late"))).stray_pods == {"late"}
+
+
+def test_pods_of_jobs_and_pods_that_ended_serve_nobody() -> None:
+    probe = objects.pod("probe")
+    probe["metadata"]["labels"][names.LABEL_ROLE] = names.ROLE_PROBE
+    evicted = objects.pod("evicted")
+    evicted["status"]["phase"] = "Failed"
+    found = observed(*deployed(probe, evicted))
+    assert found.revisions[objects.REVISION].pods == ()
+    assert found.stray_pods == frozenset()
+
+
+def test_an_object_of_another_owner_is_foreign() -> None:
+    foreign = objects.service()
+    foreign["metadata"]["ownerReferences"] = [objects.owner("uid-of-an-earlier-chat")]
+    found = observed((resources.SERVICE, foreign), foreign=frozenset({("Ingress", "chat")}))
+    assert found.foreign == {("Service", "chat"), ("Ingress", "chat")}
+    assert found.active_service is None
+    assert found.children == {}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "serves"),
+    [
+        pytest.param({}, True, id="ready"),
+        pytest.param({"ready": False}, False, id="not-ready"),
+        pytest.param({"terminating": True}, False, id="terminating"),
+        pytest.param({"serving": True, "ready": False, "terminating": True}, False, id="draining"),
+    ],
+)
+def test_endpoints_are_those_that_get_new_traffic(conditions: dict[str, bool], *, serves: bool) -> None:
+    found = observed(
+        (resources.SERVICE, objects.service()),
+        (resources.SERVICE, objects.service("chat-preview")),
+        (resources.ENDPOINT_SLICE, objects.endpoint_slice("chat", objects.endpoint("a", **conditions))),
+        (resources.ENDPOINT_SLICE, objects.endpoint_slice("chat-preview", objects.endpoint("b"))),
+    )
+    assert found.active_service is not None
+    assert found.preview_service is not None
+    assert found.active_service.endpoints == (frozenset({"a"}) if serves else frozenset())
+    assert found.preview_service.endpoints == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "message"),
+    [
+        pytest.param(
+            {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}},
+            "ImagePullBackOff",
+            "no such image",
+            id="image",
+        ),
+        pytest.param(
+            {"terminated": {"exitCode": 3, "reason": "Error", "message": "ValueError: no\n"}},
+            "",
+            "ended with exit code 3 (Error): ValueError: no",
+            id="crashed",
+        ),
+        pytest.param(
+            {"terminated": {"exitCode": 137, "reason": "OOMKilled"}},
+            "",
+            "ended with exit code 137 (OOMKilled)",
+            id="memory",
+        ),
+    ],
+)
+def test_why_a_pod_is_not_ready(state: JsonObject, reason: str, message: str) -> None:
+    (pod,) = observed(*deployed(objects.pod("a", ready=False, state=state))).revisions[objects.REVISION].pods
+    assert (pod.waiting_reason, pod.message) == (reason, message)
+
+
+def test_a_crash_loop_is_told_by_its_last_words() -> None:
+    pod = objects.pod("a", ready=False, state={"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}})
+    pod["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": 1, "message": "boom"}}
+    (seen,) = observed(*deployed(pod)).revisions[objects.REVISION].pods
+    assert (seen.waiting_reason, seen.message) == ("CrashLoopBackOff", "ended with exit code 1 (Error): boom")
+
+
+def test_a_pod_without_a_node_says_why() -> None:
+    pod = objects.pod("a", ready=False)
+    pod["status"] = {
+        "phase": "Pending",
+        "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available"}],
+    }
+    (seen,) = observed(*deployed(pod)).revisions[objects.REVISION].pods
+    assert seen.message == "0/1 nodes are available"
+
+
+def test_events_speak_for_a_pod_that_says_nothing() -> None:
+    words = {"a": 'FailedMount: secret "llm" not found'}
+    (seen,) = observed(*deployed(objects.pod("a", ready=False)), pod_words=words).revisions[objects.REVISION].pods
+    assert seen.message == 'FailedMount: secret "llm" not found'
+
+
+def probing(conditions: list[JsonObject], words: str = "") -> Observed:
+    job = names.health_job(objects.TEAM, objects.REVISION)
+    pod = objects.pod("p", ready=False, state={"terminated": {"exitCode": 0, "message": words}})
+    pod["metadata"]["labels"][names.LABEL_ROLE] = names.ROLE_PROBE
+    pod["metadata"]["ownerReferences"] = [{"kind": "Job", "name": job, "controller": True}]
+    rollout = {
+        "phase": "HealthChecking",
+        "revision": objects.REVISION,
+        "startedAt": objects.CREATED,
+        "phaseStartedAt": objects.CREATED,
+    }
+    return observed(
+        (resources.JOB, {"metadata": objects.metadata(job), "status": {"conditions": conditions}}),
+        (resources.POD, pod),
+        status={"rollout": rollout},
+    )
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words", "expected"),
+    [
+        pytest.param([], "", (False, False, ""), id="running"),
+        pytest.param(
+            [{"type": "SuccessCriteriaMet", "status": "True"}], "", (False, False, ""), id="about-to-complete"
+        ),
+        pytest.param(
+            [{"type": "Complete", "status": "True"}],
+            '{"message": "all healthy"}',
+            (True, True, "all healthy"),
+            id="passed",
+        ),
+        pytest.param(
+            [{"type": "Failed", "status": "True"}],
+            '{"message": "main: refused"}',
+            (True, False, "main: refused"),
+            id="failed",
+        ),
+        pytest.param(
+            [{"type": "Failed", "status": "True"}], "Traceback: boom\n", (True, False, "Traceback: boom"), id="crashed"
+        ),
+        pytest.param(
+            [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "too long"}],
+            "",
+            (True, False, "DeadlineExceeded: too long"),
+            id="no-word",
+        ),
+    ],
+)
+def test_the_probes_verdict(conditions: list[JsonObject], words: str, expected: tuple[bool, bool, str]) -> None:
+    probe = probing(conditions, words).probe
+    assert probe is not None
+    assert (probe.finished, probe.succeeded, probe.message) == expected
+
+
+def test_a_spec_that_cannot_be_read_is_told_field_by_field() -> None:
+    team = objects.team(replicas="three", nonsense=1)
+    found = assemble(trim(resources.AGENT_TEAM, team), {})
+    assert found.spec is None
+    assert found.target == ""
+    assert {problem.path for problem in found.problems} == {"spec.replicas", "spec.nonsense"}
+
+
+def test_a_spec_that_contradicts_itself_is_read_and_told() -> None:
+    found = assemble(trim(resources.AGENT_TEAM, objects.team(replicas=2, autoscaling={"maxReplicas": 3})), {})
+    assert found.spec is not None
+    assert found.problems
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param({"rollout": {"phase": "Testing", "revision": "x"}}, id="phase-of-a-newer-operator"),
+        pytest.param({"revisions": "none"}, id="edited-by-hand"),
+    ],
+)
+def test_a_status_that_cannot_be_read_is_held(status: JsonObject) -> None:
+    with pytest.raises(UnknownStatus, match=r"status\.r.* which this operator doesn't know"):
+        observed(status=status)
