@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import buildah, preflight, system
 from .errors import ClusterError
-from .images import ImageRecord, read_record, write_record
+from .images import BASE_REPOSITORY, ImageRecord, read_record, write_record
 from .locks import exclusive
 from .profiles import cache_dir
 
@@ -28,7 +28,6 @@ _UNUSED = (
 )
 _RECIPE_VERSION = 1
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-_REPOSITORY = "localhost/agentteam-base"
 
 
 def ensure() -> str:
@@ -39,7 +38,7 @@ def ensure() -> str:
     """
     recipe = repr((_RECIPE_VERSION, _SUITE, _PACKAGES, _UNUSED, _ENVIRONMENT))
     key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
-    reference = f"{_REPOSITORY}:{key}"
+    reference = f"{BASE_REPOSITORY}:{key}"
     with exclusive(buildah.lock_path(), "another build of an image"):
         record = read_record(reference)
         if record is None or buildah.image_id(reference) != record.image_id:

@@ -7,7 +7,6 @@ import hashlib
 import os
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -74,12 +73,18 @@ def _context_files(context: Path, ignore: Ignore) -> Iterator[Path]:
 def _build(dockerfile: Path, reference: str, context: Path, arguments: Mapping[str, str], key: str) -> ImageRecord:
     print(f"cluster: building image {reference} from {dockerfile}", flush=True)
     options = [option for name, value in sorted(arguments.items()) for option in ("--build-arg", f"{name}={value}")]
-    with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="build-") as folder:
+    # Always the same folder, so that one left by a build that was killed doesn't stay.
+    folder = cache_dir() / "image-build"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
         buildah.run(
-            "build", "--layers", "--pull-never", "--format", "docker", *_machine_settings(Path(folder)),
+            "build", "--layers", "--pull-never", "--format", "docker", *_machine_settings(folder),
             *options, "--file", str(dockerfile), "--tag", reference, str(context),
             quiet=False,
         )  # fmt: skip
+    finally:
+        shutil.rmtree(folder)
     record = ImageRecord(reference, buildah.image_id(reference) or "", key)
     write_record(record)
     buildah.prune()

@@ -5,9 +5,10 @@ Each made image has a record in the cache. The node has no registry to pull from
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +16,10 @@ from pathlib import Path
 from . import buildah, image_archive, node_config
 from .errors import ClusterError
 from .image_archive import ProgramImage
+from .locks import exclusive
 from .profiles import FULL, Profile, bin_dir, cache_dir
 
+BASE_REPOSITORY = "localhost/agentteam-base"
 PROMETHEUS_IMAGE = "localhost/prometheus:v3"
 _NOBODY = 65534
 
@@ -76,24 +79,44 @@ def load_missing(profile: Profile) -> None:
     )
     _load_program(profile, prometheus)
     for record in records():
-        if not record.archive:
+        # A base image is for building on; whoever wants to run it loads it by name.
+        if not record.archive and not record.reference.startswith(f"{BASE_REPOSITORY}:"):
             load(profile, record)
 
 
 def load(profile: Profile, record: ImageRecord) -> bool:
     """Have one image in the node; True when it had to be loaded."""
-    if _loaded(profile).get(record.reference) == record.image_id and record.reference in present(profile):
-        return False
-    if record.archive:
-        load_archive(profile, Path(record.archive))
-    else:
-        with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="export-") as folder:
-            archive = Path(folder) / "image.tar"
-            buildah.export(record.image_id, record.reference, archive)
-            load_archive(profile, archive)
-    _write_loaded(profile, {**_loaded(profile), record.reference: record.image_id})
+    with exclusive(profile.state_dir / "load.lock", "another load of an image"):
+        before = _loaded(profile).get(record.reference)
+        if before == record.image_id and record.reference in present(profile):
+            return False
+        if record.archive:
+            load_archive(profile, Path(record.archive))
+        else:
+            _export_and_load(profile, record)
+        _write_loaded(profile, {**_loaded(profile), record.reference: record.image_id})
+    if before and before != record.image_id:
+        _forget(profile, before)
     print(f"cluster {profile.name}: loaded image {record.reference}", flush=True)
     return True
+
+
+def _export_and_load(profile: Profile, record: ImageRecord) -> None:
+    # Always the same folder, so that one left by a load that was killed takes disk only until the next.
+    folder = profile.state_dir / "export"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        buildah.export(record.image_id, record.reference, folder / "image.tar")
+        load_archive(profile, folder / "image.tar")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _forget(profile: Profile, image_id: str) -> None:
+    # The runtime also keeps an image under its id, and with it all its layers after the name has moved on.
+    with contextlib.suppress(ClusterError):
+        _ctr(profile, "images", "remove", f"sha256:{image_id}")
 
 
 def load_archive(profile: Profile, archive: Path) -> None:
