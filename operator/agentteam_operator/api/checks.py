@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -41,13 +42,18 @@ def cross_field_problems(model: BaseModel, path: str) -> Iterator[FieldProblem]:
     """What is wrong across the fields of a model and of all that it holds, in the order of the manifest."""
     for relative_path, value, message in _CHECKS.get(type(model), _nothing)(model):
         yield FieldProblem(path + relative_path, shorten(value) if value is not None else "", message)
-    for name, field in type(model).model_fields.items():
+    for name, alias, hints in _fields(type(model)):
         value = getattr(model, name)
-        field_path = f"{path}.{field.alias or name}"
         if isinstance(value, ApiModel):
-            yield from cross_field_problems(value, field_path)
-        elif isinstance(value, tuple):
-            yield from _list_problems(value, field_path, field.json_schema_extra)
+            yield from cross_field_problems(value, f"{path}.{alias}")
+        elif isinstance(value, tuple) and value:
+            yield from _list_problems(value, f"{path}.{alias}", hints)
+
+
+@cache
+def _fields(model: type[BaseModel]) -> tuple[tuple[str, str, object], ...]:
+    """Name, name in manifests and schema hints of each field."""
+    return tuple((name, field.alias or name, field.json_schema_extra) for name, field in model.model_fields.items())
 
 
 def _list_problems(entries: tuple[object, ...], path: str, hints: object) -> Iterator[FieldProblem]:

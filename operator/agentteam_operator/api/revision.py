@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
@@ -33,6 +34,27 @@ SCHEDULING_POD_FIELDS = frozenset(
     }
 )
 """Fields of `spec.pod` that decide where pods run and how they are found, not what they answer."""
+
+
+_LINE_BREAKS_THAT_YAML_CHANGES = re.compile("[\\r\\x85\\u2028\\u2029]")
+
+
+class _ReadableDumper(yaml.SafeDumper):
+    """Writes texts of several lines as such, where YAML allows it, and nothing by reference."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
+
+
+def _as_block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    if _LINE_BREAKS_THAT_YAML_CHANGES.search(text):
+        style = '"'
+    else:
+        style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_ReadableDumper.add_representer(str, _as_block)
 
 
 class Difference(StrEnum):
@@ -81,7 +103,7 @@ class RevisionDocument(ApiModel):
 
     def to_text(self) -> str:
         """The document as YAML, in the order of the models: the same text for the same revision, always."""
-        return yaml.safe_dump(self.to_document(), sort_keys=False, allow_unicode=True, width=120)
+        return yaml.dump(self.to_document(), Dumper=_ReadableDumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def revision_fields(spec: RevisionSpec) -> dict[str, Any]:

@@ -191,6 +191,19 @@ def test_the_document_survives_being_written_and_read(spec: Document) -> None:
     assert revision_hash(RevisionDocument.parse(document.to_text()).spec) == document.metadata.revision
 
 
+@given(st.text(max_size=200))
+def test_any_text_survives_being_written_and_read(text: str) -> None:
+    models = [{**_SCRIPTED, "replay": {"answers": [text]}}]
+    document = revision_document(_spec({"models": models}), **WITHIN)
+    assert RevisionDocument.parse(document.to_text()).spec.models[0].replay == document.spec.models[0].replay
+
+
+def test_texts_of_several_lines_can_be_read_by_people() -> None:
+    agents = [{"name": "clerk", "model": "main", "systemMessage": "You help.\nBe brief.\n"}]
+    written = revision_document(_spec({"team": {"agents": agents}}), **WITHIN).to_text()
+    assert "systemMessage: |\n        You help.\n        Be brief.\n" in written
+
+
 SCHEDULING = {
     "nothing": {},
     "resources": {"resources": {"requests": {"cpu": "1"}}},

@@ -156,3 +156,14 @@ def _selector_team(prompt: str) -> AgentTeamSpec:
     agents = [{"name": "router", "model": "main"}, {"name": "clerk", "model": "main"}]
     selector = {"model": "main", "prompt": prompt}
     return AgentTeamSpec.parse(team({"team": {"type": "Selector", "agents": agents, "selector": selector}})["spec"])
+
+
+@pytest.mark.parametrize(("characters", "fits"), [(10_000, True), (20_000, True), (32_768, False)])
+def test_a_team_must_fit_into_a_config_map(characters: int, fits: bool) -> None:  # noqa: FBT001 - a column of the table
+    agents = [{"name": f"agent-{i}", "model": "main", "systemMessage": "é" * (characters // 2)} for i in range(50)]
+    spec = AgentTeamSpec.parse(team({"team": {"agents": agents}})["spec"])
+    problems = validate(spec, "team")
+    assert (problems == []) == fits
+    for problem in problems:
+        assert problem.path == "spec"
+        assert problem.message.endswith("holds 1044480: shorten system messages, prompts or scripted answers")
