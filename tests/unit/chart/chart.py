@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -87,10 +88,20 @@ def render(values: Manifest | None = None, *, release: str = RELEASE, chart: Pat
     return _template(yaml.safe_dump(values or {}), release, chart)
 
 
+def notes(values: Manifest | None = None) -> str:
+    """What helm says after an install with these values."""
+    command = ("install", RELEASE, str(CHART), "--dry-run=client", "--output=json")
+    return str(json.loads(_helm(command, yaml.safe_dump(values or {})))["info"]["notes"])
+
+
 @cache
 def _template(values: str, release: str, chart: Path) -> Rendered:
-    command = [helm_program(), "template", release, str(chart), "--namespace", NAMESPACE, "--values", "-"]
+    return Rendered(_helm(("template", release, str(chart)), values))
+
+
+def _helm(arguments: tuple[str, ...], values: str) -> str:
+    command = [helm_program(), *arguments, "--namespace", NAMESPACE, "--values", "-"]
     result = subprocess.run(command, input=values, capture_output=True, text=True, check=False)
     if result.returncode:
         raise RenderError(result.stderr)
-    return Rendered(result.stdout)
+    return result.stdout
