@@ -46,15 +46,14 @@ class _ReadableDumper(yaml.SafeDumper):
         return True
 
 
-def _as_block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
     if _LINE_BREAKS_THAT_YAML_CHANGES.search(text):
         style = '"'
-    else:
-        style = "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_ReadableDumper.add_representer(str, _as_block)
+_ReadableDumper.add_representer(str, _represent_text)
 
 
 class Difference(StrEnum):
