@@ -1,0 +1,311 @@
+"""The operator as a process, on a real control plane: rollouts, steadiness, violent deaths, two replicas."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from agentteam_operator.core import names
+from agentteam_operator.kube.client import MERGE_PATCH, KubeClient
+from agentteam_operator.kube.errors import NotFound
+from agentteam_operator.kube.resources import (
+    AGENT_TEAM,
+    CHILDREN,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    EVENT,
+    LEASE,
+    SERVICE,
+)
+
+from tests.integration.runtime.conftest import StartOperator
+from tests.integration.runtime.stand_in_node import Pod, StandInNode
+from tests.integration.runtime.until import until
+
+QUICK = {
+    "readyTimeoutSeconds": 30,
+    "traffic": {"steps": [{"weight": 33, "holdSeconds": 1}, {"weight": 50, "holdSeconds": 0}]},
+    "watchSeconds": 1,
+    "settleSeconds": 1,
+    "drainSeconds": 1,
+}
+
+
+def spec_of(answer: str, **fields: object) -> dict[str, Any]:
+    return {
+        "replicas": 2,
+        "models": [{"name": "main", "provider": "Replay", "replay": {"answers": [answer]}}],
+        "team": {"type": "RoundRobin", "maxTurns": 1, "agents": [{"name": "greeter", "model": "main"}]},
+        "rollout": QUICK,
+        **fields,
+    }
+
+
+class Team:
+    """A team in the cluster, by what people do to it and see of it."""
+
+    def __init__(self, kube: KubeClient, namespace: str, name: str = "chat") -> None:
+        self.kube = kube
+        self.namespace = namespace
+        self.name = name
+
+    async def create(self, answer: str = "one", **fields: object) -> None:
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {"name": self.name},
+            "spec": spec_of(answer, **fields),
+        }
+        await self.kube.request("POST", AGENT_TEAM.path(self.namespace), what="create the team", body=body)
+
+    async def change(self, answer: str) -> None:
+        await self.patch({"spec": {"models": spec_of(answer)["models"]}})
+
+    async def patch(self, body: object) -> None:
+        path = AGENT_TEAM.path(self.namespace, self.name)
+        await self.kube.request("PATCH", path, what="change the team", body=body, content_type=MERGE_PATCH)
+
+    async def status(self) -> dict[str, Any]:
+        return (await self.kube.get(AGENT_TEAM, self.namespace, self.name)).get("status") or {}
+
+    def is_in(self, *phases: str, active_is_not: str = "") -> Callable[[], Awaitable[bool]]:
+        """A condition: the rollout is in one of these phases, and the active revision isn't that one."""
+
+        async def condition() -> bool:
+            status = await self.status()
+            return (status.get("rollout") or {}).get("phase") in phases and (
+                not active_is_not or status.get("activeRevision") != active_is_not
+            )
+
+        return condition
+
+    async def selector(self) -> dict[str, str]:
+        found: dict[str, str] = (await self.kube.get(SERVICE, self.namespace, self.name))["spec"]["selector"]
+        return found
+
+
+@pytest.fixture
+def team(kube: KubeClient, namespace: str, node: StandInNode) -> Team:
+    assert node is not None
+    return Team(kube, namespace)
+
+
+async def rolled_out(team: Team) -> str:
+    """The revision that serves after the first rollout."""
+    await until(team.is_in("Completed"), what="the first rollout to complete")
+    return str((await team.status())["activeRevision"])
+
+
+async def test_a_change_goes_out_blue_green(team: Team, start_operator: StartOperator) -> None:
+    start_operator()
+    await team.create()
+    blue = await rolled_out(team)
+    await team.change("two")
+    await until(team.is_in("Completed", active_is_not=blue), what="the second rollout to complete")
+    status = await team.status()
+    green = status["activeRevision"]
+    assert green != blue
+    assert status["phase"] == "Healthy"
+    assert await team.selector() == names.server_selector(team.name, green)
+    retired = names.revision_object(team.name, blue)
+
+    async def is_scaled_down() -> bool:
+        return bool((await team.kube.get(DEPLOYMENT, team.namespace, retired))["spec"]["replicas"] == 0)
+
+    await until(is_scaled_down, what="blue to be drained")
+    passed = [entry["phase"] for entry in status["rollout"]["transitions"]]
+    assert passed == [
+        "Validating",
+        "Preparing",
+        "HealthChecking",
+        "Shifting",
+        "Shifting",
+        "Watching",
+        "Switching",
+        "Switching",
+        "Settling",
+        "Completed",
+    ]
+
+
+async def versions(team: Team) -> dict[str, str]:
+    """What only the operator writes, with its versions."""
+    found = {}
+    for resource in (AGENT_TEAM, DEPLOYMENT, SERVICE, CONFIG_MAP, EVENT):
+        for item in (await team.kube.list(resource, team.namespace))["items"]:
+            found[f"{resource.kind}/{item['metadata']['name']}"] = item["metadata"]["resourceVersion"]
+    return found
+
+
+async def test_a_steady_team_costs_no_write(team: Team, start_operator: StartOperator, api_server: Any) -> None:  # noqa: ANN401
+    start_operator(RESYNC_SECONDS="0.5")
+    await team.create(ingress={"host": "chat.example"}, autoscaling={"minReplicas": 2, "maxReplicas": 4}, replicas=None)
+    await rolled_out(team)
+    before = await settled_versions(team)
+    audited = api_server.audit_log.stat().st_size
+    await team.patch({"metadata": {"annotations": {"example.com/poke": "1"}}})
+    await asyncio.sleep(3)  # a dozen ticks by resync, and one by the annotation
+    after = await versions(team)
+    del before["AgentTeam/chat"], after["AgentTeam/chat"]
+    assert after == before
+    assert writes_since(api_server.audit_log, audited, team.namespace) == []
+
+
+async def settled_versions(team: Team) -> dict[str, str]:
+    """The versions, once they have been the same for a while."""
+    last: dict[str, str] = {}
+
+    async def is_still() -> bool:
+        nonlocal last
+        before, last = last, await versions(team)
+        await asyncio.sleep(1)
+        return before == last
+
+    await until(is_still, what="the cluster to come to rest")
+    return last
+
+
+def writes_since(audit_log: Any, offset: int, namespace: str) -> list[str]:  # noqa: ANN401
+    """Writes of the operator in a namespace, its lease left out, as the API server recorded them."""
+    import json  # noqa: PLC0415
+
+    with audit_log.open("rb") as lines:
+        lines.seek(offset)
+        entries = [json.loads(line) for line in lines if line.endswith(b"}\n")]
+    return [
+        f"{entry['verb']} {entry['requestURI']}"
+        for entry in entries
+        if entry["stage"] == "ResponseComplete"
+        and entry.get("objectRef", {}).get("namespace") == namespace
+        and entry.get("userAgent") == "agentteam-operator"
+        and entry["verb"] in {"create", "update", "patch", "delete", "deletecollection"}
+        and entry["objectRef"]["resource"] not in {"leases", "nodes", "pods"}
+        and "/agentteams/chat?" not in entry["requestURI"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "phase",
+    ["Preparing", "HealthChecking", "Shifting", "Watching", "Switching", "Settling", "Completed"],
+)
+async def test_killed_and_restarted_it_goes_on(
+    team: Team, node: StandInNode, start_operator: StartOperator, phase: str
+) -> None:
+    operator = start_operator()
+    await team.create()
+    blue = await rolled_out(team)
+    node.behaviour = lambda _: "starting"
+    await team.change("two")
+    await until(team.is_in("Preparing"), what="Preparing")
+    if phase != "Preparing":
+        node.behaviour = lambda _: "ready"
+        await node.treat_all()
+
+        async def has_entered() -> bool:
+            entered = (await team.status())["rollout"]["transitions"]
+            return any(entry["phase"] == phase for entry in entered)
+
+        await until(has_entered, what=phase)
+    operator.kill()
+    node.behaviour = lambda _: "ready"
+    await node.treat_all()
+    operator.restart()
+    await until(team.is_in("Completed", active_is_not=blue), what="the rollout to complete all the same")
+    assert await team.selector() == names.server_selector(team.name, (await team.status())["activeRevision"])
+
+
+async def test_a_green_that_never_gets_ready_is_rolled_back(
+    team: Team, node: StandInNode, start_operator: StartOperator
+) -> None:
+    start_operator()
+    await team.create()
+    blue = await rolled_out(team)
+
+    def no_image(pod: Pod) -> str:
+        return "ready" if pod["metadata"]["labels"][names.LABEL_REVISION] == blue else "ImagePullBackOff"
+
+    node.behaviour = no_image
+    await team.change("two")
+    await until(team.is_in("RolledBack"), what="the rollback")
+    status = await team.status()
+    assert status["activeRevision"] == blue
+    assert "ImagePullBackOff" in str(status["rollout"])
+    assert await team.selector() == names.server_selector(team.name, blue)
+
+
+async def test_a_failed_health_check_is_rolled_back_with_its_words(
+    team: Team, node: StandInNode, start_operator: StartOperator
+) -> None:
+    start_operator()
+    await team.create()
+    blue = await rolled_out(team)
+    node.probe_passes = False
+    await team.change("two")
+    await until(team.is_in("RolledBack"), what="the rollback")
+    status = await team.status()
+    assert status["activeRevision"] == blue
+    assert "connection refused" in str(status["rollout"]["transitions"])
+
+
+async def test_a_foreign_service_is_left_alone(team: Team, start_operator: StartOperator) -> None:
+    foreign = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "chat"},
+        "spec": {"selector": {"app": "other"}, "ports": [{"port": 80}]},
+    }
+    made = await team.kube.request("POST", SERVICE.path(team.namespace), what="make it first", body=foreign)
+    start_operator()
+    await team.create()
+    await until(team.is_in("Failed"), what="the conflict to be told")
+    assert "Service chat exists and isn't this AgentTeam's" in (await team.status())["message"]
+    found = await team.kube.get(SERVICE, team.namespace, "chat")
+    assert found["metadata"]["resourceVersion"] == made["metadata"]["resourceVersion"]
+    with pytest.raises(NotFound):
+        await team.kube.get(SERVICE, team.namespace, "chat-preview")
+
+
+async def test_deleting_a_team_removes_all_that_it_made(team: Team, start_operator: StartOperator) -> None:
+    start_operator()
+    await team.create()
+    await rolled_out(team)
+    await team.change("two")
+    await until(team.is_in("HealthChecking", "Shifting"), what="the middle of a rollout")
+    await team.kube.request("DELETE", AGENT_TEAM.path(team.namespace, team.name), what="delete the team")
+
+    async def nothing_is_left() -> bool:
+        left = [
+            item["metadata"]["name"]
+            for resource in CHILDREN
+            for item in (await team.kube.list(resource, team.namespace, labels=f"{names.LABEL_TEAM}=chat"))["items"]
+        ]
+        return not left
+
+    await until(nothing_is_left, what="everything to go", seconds=60)
+
+
+async def test_two_replicas_one_acts_and_the_other_takes_over(team: Team, start_operator: StartOperator) -> None:
+    quick = {"LEASE_DURATION_SECONDS": "3", "LEASE_RENEW_DEADLINE_SECONDS": "2", "LEASE_RETRY_SECONDS": "0.5"}
+    first = start_operator("first", **quick)
+    await until(first.wrote("lease_held"), what="the first replica to hold the lease")
+    second = start_operator("second", **quick)
+    await until(second.wrote("operator_started"), what="the second replica to start")
+    await team.create()
+    blue = await rolled_out(team)
+    assert second.events("rollout_phase") == [], "the second replica must not act"
+    first.kill()
+    await team.change("two")
+    await until(team.is_in("Completed", active_is_not=blue), what="the second replica to take over")
+    assert second.events("lease_held")
+    lease = await team.kube.get(LEASE, team.namespace, "agentteam-operator")
+    assert lease["spec"]["holderIdentity"] == "second"
+
+
+async def test_a_replica_that_ends_gives_the_lease_back(team: Team, start_operator: StartOperator) -> None:
+    operator = start_operator()
+    await until(operator.wrote("lease_held"), what="the lease to be held")
+    assert await operator.end() == 0
+    lease = await team.kube.get(LEASE, team.namespace, "agentteam-operator")
+    assert not lease["spec"].get("holderIdentity")
