@@ -29,7 +29,9 @@ def run(path: Path | None) -> int:
     try:
         return asyncio.run(_serve(served, settings))
     except ValueError as error:
-        return _complain([f"spec.team: AutoGen refuses it: {error}: agent-server validate tells more"])
+        from agent_server.team.check import component_problems  # noqa: PLC0415 - as below
+
+        return _complain(list(component_problems(served.spec)) or [f"spec.team: AutoGen refuses it: {error}"])
     except OSError as error:
         return _complain([f"can't listen: {error}: set AUTOGEN_PORT and AUTOGEN_METRICS_PORT to free ports"])
 

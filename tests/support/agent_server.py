@@ -134,7 +134,8 @@ async def running_server(
     manifest = folder / "team.json"
     document = {"apiVersion": "agentteam.dev/v1alpha1", "kind": "AgentTeam", "metadata": {"name": name}, "spec": spec}
     manifest.write_text(json.dumps(document))
-    settings = {"port": 0, "metrics_port": 0, "host": "127.0.0.1", "drain_delay_seconds": 0.5, **environment}
+    settings = {"port": 0, "metrics_port": 0, "host": "127.0.0.1", "drain_delay_seconds": 0.5, "idle_linger_seconds": 1}
+    settings |= environment
     env = {**os.environ, **{f"AUTOGEN_{key.upper()}": str(value) for key, value in settings.items()}}
     env.pop("OPENAI_API_KEY", None)
     process = await asyncio.create_subprocess_exec(

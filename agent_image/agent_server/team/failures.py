@@ -14,6 +14,10 @@ _RATE_LIMITED = 429
 _SERVER_ERROR = 500
 
 
+class EmptyStreamError(Exception):
+    """A streamed answer ended without a word and without a reason."""
+
+
 class ReplayExhaustedError(Exception):
     """A run asked a Replay model for more answers than it has."""
 
@@ -25,6 +29,7 @@ _KINDS: tuple[tuple[type[Exception], ErrorCode, str], ...] = (
     (openai.APIError, ErrorCode.MODEL_ERROR, "its endpoint broke off the answer with an error"),
     (SecretUnavailableError, ErrorCode.MODEL_UNAUTHORIZED, "{error}"),
     (ReplayExhaustedError, ErrorCode.MODEL_ERROR, "{error}"),
+    (EmptyStreamError, ErrorCode.MODEL_ERROR, "its endpoint answered with an empty stream"),
     (OSError, ErrorCode.MODEL_UNREACHABLE, "the connection to its endpoint broke"),
     (json.JSONDecodeError, ErrorCode.MODEL_ERROR, "its endpoint answered something that isn't JSON"),
     (Exception, ErrorCode.MODEL_ERROR, "its endpoint's answer can't be understood ({kind})"),

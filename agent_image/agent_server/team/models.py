@@ -16,7 +16,7 @@ from autogen_ext.models.replay import ReplayChatCompletionClient
 
 from agent_server.errors import RunError
 from agent_server.runtime.secrets import SecretFiles, SecretUnavailableError
-from agent_server.team.failures import ReplayExhaustedError, model_failure
+from agent_server.team.failures import EmptyStreamError, ReplayExhaustedError, model_failure
 from agent_server.telemetry.metrics import ModelLabels
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
@@ -63,7 +63,7 @@ class OpenAIBackend:
             timeout=spec.timeout_seconds,
             max_retries=0,  # a hidden second call would hide the failure rate that releases are judged by
         )
-        self._client = _StreamingUsageClient(
+        self._client = _StreamingClient(
             self._sdk, create_args=_create_args(spec), model_info=_model_info(spec.model_info)
         )
 
@@ -136,7 +136,7 @@ class ModelPool:
         Raises:
             ValueError: AutoGen refuses a model's settings.
         """
-        ignore_model_name_warnings()
+        ignore_model_warnings()
         self._specs = {spec.name: spec for spec in specs}
         self._backends = {spec.name: PROVIDERS[spec.provider](spec, secrets) for spec in specs}
 
@@ -168,33 +168,45 @@ def model_labels(spec: ModelSpec) -> ModelLabels:
     return ModelLabels(request_model=spec.model or spec.name, provider=spec.provider.lower())
 
 
-def ignore_model_name_warnings() -> None:
-    """An endpoint that answers under another name than the one asked for is normal: aliases, gateways, versions."""
-    warnings.filterwarnings("ignore", message="Resolved model mismatch", category=UserWarning)
+def ignore_model_warnings() -> None:
+    """Silence AutoGen's warnings about what is normal, and about what is reported here as a failure.
+
+    An endpoint may answer under another name than the one asked for: aliases, gateways, versions.
+    """
+    for message in ("Resolved model mismatch", "No text content or tool calls are available"):
+        warnings.filterwarnings("ignore", message=message, category=UserWarning)
 
 
-class _StreamingUsageClient(BaseOpenAIChatCompletionClient):
-    """Asks for the usage of streamed answers too: without it tokenUsage never ends a run."""
+class _StreamingClient(BaseOpenAIChatCompletionClient):
+    """Mends two things of AutoGen's streamed answers."""
 
-    def create_stream(
+    async def create_stream(
         self,
         messages: Sequence[LLMMessage],
         **options: Any,  # noqa: ANN401 - passed on as they are
     ) -> AsyncGenerator[str | CreateResult, None]:
-        return super().create_stream(messages, **{**options, "include_usage": True})
+        """Ask for the usage too, without which tokenUsage never ends a run, and take no broken answer for an empty one.
+
+        Raises:
+            EmptyStreamError: no chunk came that could be read; AutoGen makes it an empty answer.
+        """
+        async for item in super().create_stream(messages, **{**options, "include_usage": True}):
+            if isinstance(item, CreateResult) and not item.content and item.finish_reason == "unknown":
+                raise EmptyStreamError
+            yield item
 
 
 class _ReplayClient(ReplayChatCompletionClient):
     """Says plainly when the answers are used up."""
 
-    async def create(self, messages: Sequence[LLMMessage], **options: Any) -> CreateResult:  # noqa: ANN401 - as above
+    async def create(self, messages: Sequence[LLMMessage], **options: Any) -> CreateResult:  # noqa: ANN401 - passed on as they are
         self._require_answer()
         return await super().create(messages, **options)
 
     async def create_stream(
         self,
         messages: Sequence[LLMMessage],
-        **options: Any,  # noqa: ANN401 - as above
+        **options: Any,  # noqa: ANN401 - passed on as they are
     ) -> AsyncGenerator[str | CreateResult, None]:
         self._require_answer()
         async for item in super().create_stream(messages, **options):

@@ -66,8 +66,8 @@ async def test_hammered_by_eight_clients(tmp_path: Path, attempt: int) -> None:
         async with asyncio.timeout(20):
             await asyncio.gather(*clients)
             assert await server.process.wait() == 0
-    assert kept.pop("200") > 50, attempt
-    assert fresh.pop("200") > 50
+    assert kept.pop("200") > 10, attempt
+    assert fresh.pop("200") > 10
     assert set(kept) == {"refused"}
     assert set(fresh) == {"refused"}
 
