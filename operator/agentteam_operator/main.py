@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, cast
 
 import kopf
 import structlog
@@ -50,6 +50,8 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> int:
             await kopf.operator(
                 registry=handlers(app),
                 settings=kopf_settings(),
+                # Unless told, kopf looks for the user's name, and a container's user id has none.
+                identity=cast("Any", settings.pod_name),
                 standalone=True,
                 clusterwide=not settings.watch_namespaces,
                 namespaces=settings.watch_namespaces,
