@@ -7,7 +7,7 @@ import asyncio
 import sys
 import time
 
-from tests.simulation.explorer import Played, judge, singles, undisturbed
+from tests.simulation.explorer import Played, baseline, disturb, play, singles
 from tests.simulation.faults import Plan
 from tests.simulation.scenarios import ALL, EXPLORED
 from tests.simulation.world import trace
@@ -31,9 +31,11 @@ def main() -> int:
 
 
 async def _one(plan: Plan, *, news: bool) -> int:
-    played = await (judge(plan) if plan.strikes else undisturbed(plan.scenario))
+    played = await play(plan)
     lines = trace(played.record).splitlines()
     print("\n".join(line for line in lines if news or " news of " not in line or "***" in line))
+    if plan.strikes and not played.problem:
+        played = await disturb(await baseline(plan.scenario), plan)
     print(played.problem or "as it should be")
     return 1 if played.problem else 0
 
@@ -41,7 +43,7 @@ async def _one(plan: Plan, *, news: bool) -> int:
 async def _list() -> int:
     failed = 0
     for name in ALL:
-        played = await undisturbed(name)
+        played = await play(Plan(name))
         failed += bool(played.problem)
         calls = len(played.record.calls) - played.first_call
         mark = "explored" if name in {scenario.name for scenario in EXPLORED} else ""
@@ -53,8 +55,9 @@ async def _explore(names: list[str]) -> int:
     failures: list[Played] = []
     for name in names:
         started, count = time.monotonic(), 0
-        for plan in singles(await undisturbed(name)):
-            played = await judge(plan)
+        undisturbed = await baseline(name)
+        for plan in singles(undisturbed.played):
+            played = await disturb(undisturbed, plan)
             count += 1
             if played.problem:
                 failures.append(played)

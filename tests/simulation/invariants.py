@@ -41,6 +41,7 @@ class Invariants:
     told: set[str] = field(default_factory=set)
     """Names of the Events that the transitions seen so far call for."""
     statuses: list[AgentTeamStatus] = field(default_factory=list)
+    """The last two that were stored."""
     dark_since: float | None = None
 
     def watch(self) -> Invariants:
@@ -74,7 +75,7 @@ class Invariants:
             return
         self.uids.add(team["metadata"]["uid"])
         status = AgentTeamStatus.parse(team.get("status") or {})
-        self.statuses.append(status)
+        self.statuses = [*self.statuses[-1:], status]
         for entry in status.rollout.transitions if status.rollout else ():
             revision = status.rollout.revision if status.rollout else ""
             key = f"{team['metadata']['uid']}/{revision}/{entry.phase}/{entry.at.timestamp():.3f}"

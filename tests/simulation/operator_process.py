@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from agentteam_operator.apply import KubeWriter
@@ -29,7 +30,7 @@ RESTART_SECONDS = 3.0
 RESYNC_SECONDS = 600.0
 NEVER = float("inf")
 
-_METRICS = Metrics()
+METRICS = Metrics()
 _WATCHED = frozenset(resource.kind for resource in resources.CHILDREN)
 
 
@@ -80,6 +81,10 @@ class _Queue(WakeQueue):
         self._process.due(max(seconds, 0.0))
 
 
+def _no_scatter() -> float:
+    return 1.0
+
+
 class OperatorProcess:
     """A process that lives, dies and comes back; `tick_at` and `sample_at` say when it wants to run."""
 
@@ -124,18 +129,18 @@ class OperatorProcess:
         self.generation += 1
         self._interval_seconds, self._latest = None, None
         self.sample_at = NEVER
-        self.store = Store(lambda _: self.due(0.0))
+        self.store = Store(self._wake)
         client = _Client(self, self._wire)
         self.observer = Observer(client, self.store, self, self.clock)
         self.reconciler = Reconciler(
             observer=self,
-            writer=KubeWriter(client, self.store, lambda: self.alive),
+            writer=KubeWriter(client, self.store, self._may_write),
             sampler=self,
             queue=_Queue(self),
-            environment=lambda: self.environment,
+            environment=self._environment,
             clock=self.clock,
-            metrics=_METRICS,
-            scatter=lambda: 1.0,
+            metrics=METRICS,
+            scatter=_no_scatter,
         )
         for (kind, _), item in sorted(self._server.objects.items()):
             if self._watches(kind, item):
@@ -162,6 +167,15 @@ class OperatorProcess:
         self.tick_at = min(
             self.tick_at, round(max(self._timeline.seconds + seconds, self._ticked_at + TICK_SECONDS), 3)
         )
+
+    def _wake(self, _: TeamKey) -> None:
+        self.due(0.0)
+
+    def _may_write(self) -> bool:
+        return self.alive
+
+    def _environment(self) -> Environment:
+        return self.environment
 
     # --- what the reconciler asks for ------------------------------------------------------------------------------------
 
@@ -191,7 +205,7 @@ class OperatorProcess:
         item = change.after or change.before or {}
         if self._watches(change.resource.kind, item):
             generation = self.generation
-            self._timeline.after(seconds, lambda: self._take(generation, change))
+            self._timeline.after(seconds, partial(self._take, generation, change))
 
     def _take(self, generation: int, change: Change) -> None:
         if not self.alive or generation != self.generation:

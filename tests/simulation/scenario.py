@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core.state import Environment
 from tests.simulation.behaviour import Behaviour
-from tests.simulation.faults import Plan
-from tests.simulation.invariants import Invariants
 from tests.simulation.specs import revision, spec
 from tests.simulation.world import ENVIRONMENT, World
 
@@ -60,18 +58,6 @@ class Scenario:
     """Longest time that the story may take, undisturbed or not."""
 
 
-def make_world(scenario: Scenario, plan: Plan | None = None) -> tuple[World, Invariants]:
-    """The world at the beginning."""
-    world = World(
-        plan=plan,
-        behaviours=scenario.behaviours,
-        environment=scenario.environment,
-        runs_per_second=scenario.runs_per_second,
-        operators=scenario.operators,
-    )
-    return world, Invariants(world).watch()
-
-
 # --- conditions --------------------------------------------------------------------------------------------------------
 
 
@@ -91,15 +77,17 @@ def in_phase(phase: Phase, version: str = "") -> Condition:
 
 def after(seconds: float, condition: Condition) -> Condition:
     """So many seconds after something came to be so."""
-    since: dict[int, float] = {}
-
     def later(world: World) -> bool:
-        if id(world) not in since and condition(world):
-            since[id(world)] = world.timeline.seconds
-            world.timeline.after(seconds, lambda: None)
-        return id(world) in since and world.timeline.seconds >= since[id(world)] + seconds
+        if id(later) not in world.since and condition(world):
+            world.since[id(later)] = world.timeline.seconds
+            world.timeline.after(seconds, _nothing)
+        return id(later) in world.since and world.timeline.seconds >= world.since[id(later)] + seconds
 
     return later
+
+
+def _nothing() -> None:
+    """A moment at which to look again."""
 
 
 # --- deeds -------------------------------------------------------------------------------------------------------------

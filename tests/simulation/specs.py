@@ -9,6 +9,8 @@ from typing import Any
 from agentteam_operator.api.revision import revision_hash
 from agentteam_operator.api.spec import AgentTeamSpec
 
+VERSIONS = ("1", "2", "3")
+
 READY_TIMEOUT_SECONDS = 30
 WATCH_SECONDS = 20
 SETTLE_SECONDS = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from tests.simulation.behaviour import Behaviour
 from tests.simulation.controllers import Controllers
 from tests.simulation.faults import Crash, Fault, Plan, Strike
 from tests.simulation.load import Load
-from tests.simulation.operator_process import STALL_SECONDS, WATCH_SECONDS, OperatorProcess
+from tests.simulation.operator_process import METRICS, STALL_SECONDS, WATCH_SECONDS, OperatorProcess
 from tests.simulation.timeline import Timeline
 
 TEAM = "chat"
@@ -78,6 +78,8 @@ class World:
         self.after_change: list[Callable[[World, Change], None]] = []
         self.after_step: list[Callable[[World], None]] = []
         self.people_meddle = False
+        self.since: dict[int, float] = {}
+        """When a condition that somebody waits on came to be so, by the condition's id."""
         """People are changing children by hand just now."""
         self._stalled: dict[str, float] = {}
         self._groups: dict[str, BaseException | None] = {}
@@ -95,34 +97,20 @@ class World:
 
     # --- time ------------------------------------------------------------------------------------------------------------
 
-    async def run(
-        self,
-        until: Callable[[World], bool] = lambda _: False,
-        *,
-        seconds: float,
-        act: Callable[[World], None] | None = None,
-    ) -> bool:
-        """Let time pass until something is so, at most for some seconds; whether it came to be so.
-
-        `act` stands for people: it is called after each step.
-        """
-        end = self.timeline.seconds + seconds
+    async def step(self, end: float) -> bool:
+        """Go to the next moment at which something happens, and let it happen; False if none comes before `end`."""
+        moment = min(self.timeline.next_at, *(process.next_at for process in self.operators))
+        if moment > end:
+            self._pass_to(end)
+            return False
         with quiet_logs(self._log):
-            while True:
-                if act:
-                    act(self)
-                if until(self):
-                    return True
-                moment = min(self.timeline.next_at, *(process.next_at for process in self.operators))
-                if moment > end:
-                    self._pass_to(end)
-                    return False
-                self._pass_to(max(moment, self.timeline.seconds))
-                self.timeline.run_due()
-                for process in self.operators:
-                    await self._run(process)
-                for check in self.after_step:
-                    check(self)
+            self._pass_to(max(moment, self.timeline.seconds))
+            self.timeline.run_due()
+            for process in self.operators:
+                await self._run(process)
+            for check in self.after_step:
+                check(self)
+        return True
 
     def _pass_to(self, moment: float) -> None:
         self.load.advance(moment)
@@ -228,6 +216,14 @@ class World:
                     process.hear(change, delay)
         for check in self.after_change:
             check(self, change)
+
+    def unchanging(self) -> Iterator[object]:
+        """What copies of this world can share, since nobody changes it in place."""
+        yield from (self.plan, METRICS, self.controllers.behaviours)
+        yield from self.server.objects.values()
+        for process in self.operators:
+            yield process.environment
+            yield from process.observer._specs.values()
 
     # --- reading ---------------------------------------------------------------------------------------------------------
 

@@ -161,14 +161,25 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
     if view.spec.suspend:
         return Decision(status=view.status)
     planned = plan.actions(view)
-    begins = view.rollout is not None and view.rollout.started_at == now  # names may be taken: ask the API server
     return Decision(
         status=view.status,
         actions=planned.actions,
-        needs_live_read=(planned.irreversible or begins) and not observed.live,
+        needs_live_read=(planned.irreversible or _is_weighty(view)) and not observed.live,
         requeue_after_seconds=0 if planned.more else _next_look_seconds(view),
         sampling=view.phase in JUDGED and judgement.judged(view),
     )
+
+
+def _is_weighty(view: View) -> bool:
+    """What was decided in this tick mustn't rest on a cache that missed something.
+
+    At the beginning of a rollout names may be taken; and a candidate isn't given up for what nobody has told yet.
+    """
+    rollout = view.rollout
+    if rollout is None:
+        return False
+    news = [entry.phase for entry in rollout.transitions if entry.at == view.now]
+    return rollout.started_at == view.now or Phase.ROLLING_BACK in news or Phase.FAILED in news
 
 
 def advance(view: View) -> View:

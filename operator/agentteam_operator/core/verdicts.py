@@ -40,21 +40,25 @@ def judge(view: View) -> View:
     )
     status = view.status.model_copy(update={"rollout": rollout.model_copy(update={"analysis": found.state})})
     view = replace(view.with_status(status), judgement=found)
-    return _with_gates(
-        view,
-        tuple(
-            GateStatus(
-                name=verdict.name,
-                verdict=verdict.verdict,
-                value=verdict.value[:64],
-                threshold=verdict.threshold[:128],
-                samples=verdict.samples,
-                reason=verdict.reason,
-                message=verdict.message[:1024],
-                at=view.now,
-            )
-            for verdict in found.verdicts
-        ),
+    return _with_gates(view, tuple(_gate(view, verdict) for verdict in found.verdicts if _is_news(view, verdict)))
+
+
+def _is_news(view: View, found: analysis.MetricVerdict) -> bool:
+    """A process that has just started has seen no metrics yet: what was seen before it stands until then."""
+    seen = view.observed.snapshot is not None or found.verdict is Verdict.FAILED
+    return seen or all(gate.name != found.name for gate in (view.rollout.gates if view.rollout else ()))
+
+
+def _gate(view: View, found: analysis.MetricVerdict) -> GateStatus:
+    return GateStatus(
+        name=found.name,
+        verdict=found.verdict,
+        value=found.value[:64],
+        threshold=found.threshold[:128],
+        samples=found.samples,
+        reason=found.reason,
+        message=found.message[:1024],
+        at=view.now,
     )
 
 
@@ -89,7 +93,8 @@ def _skipped(view: View) -> GateStatus:
 def record(view: View, to: Phase, found: Finding) -> AgentTeamStatus:
     """The status with the verdict of the gate that the phase being left stands for."""
     source = view.phase
-    name = _GATE_OF_PHASE.get(source) if source else None
+    # A first revision that was given up gets here from Failed: what it passed then is readiness, too.
+    name = "readiness" if to is Phase.HEALTH_CHECKING else _GATE_OF_PHASE.get(source) if source else None
     if name is None or found.reason in _NO_VERDICT:
         return view.status
     failed = to in {Phase.ROLLING_BACK, Phase.FAILED}
