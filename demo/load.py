@@ -32,12 +32,18 @@ class LoadCounts:
     bad: int = 0
     lost: int = 0
     bad_by_revision: dict[str, int] = field(default_factory=dict)
+    first_failure: str = ""
 
     @classmethod
     def of(cls, progress: dict[str, Any]) -> LoadCounts:
         """From a progress line of the load generator."""
         bad = {revision: one["counts"]["bad"] for revision, one in progress["by_revision"].items()}
-        return cls(sent=progress["sent"], **progress["counts"], bad_by_revision={key: n for key, n in bad.items() if n})
+        return cls(
+            sent=progress["sent"],
+            **progress["counts"],
+            bad_by_revision={revision: count for revision, count in bad.items() if count},
+            first_failure=progress["failures"][0]["reason"] if progress["failures"] else "",
+        )
 
     def text(self) -> str:
         """One line."""
@@ -57,12 +63,13 @@ class Load:
         *,
         image: str,
         url: str,
+        model: str,
         rate: float,
         on_progress: Callable[[LoadCounts], None],
     ) -> None:
         """Starts on entering the context."""
         self._tools, self._namespace, self._on_progress = tools, namespace, on_progress
-        self._manifest = _pod(image, url, rate)
+        self._manifest = _pod(image, [f"--url={url}", f"--model={model}", f"--rate={rate:g}"])
         self._summary: dict[str, Any] | None = None
         self._thread = threading.Thread(target=self._follow, name="load", daemon=True)
         self._changed = threading.Condition()
@@ -93,7 +100,8 @@ class Load:
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self.counts.ok >= count, timeout_seconds):
-                raise ClaimError(f"the load got no {count} answers in {timeout_seconds:g} s: {self.counts.text()}")
+                said = f"the load got no {count} answers in {timeout_seconds:g} s: {self.counts.text()}"
+                raise ClaimError(f"{said}; {self.counts.first_failure}")
 
     def stop(self) -> LoadReport:
         """Send no more, wait for the answers under way, and report."""
@@ -122,21 +130,13 @@ class Load:
                     self._on_progress(self.counts)
 
 
-def _pod(image: str, url: str, rate: float) -> dict[str, Any]:
-    arguments = [
-        "-m",
-        "load",
-        f"--url={url}",
-        f"--rate={rate:g}",
-        f"--requests={_MAX_REQUESTS}",
-        f"--seconds={_MAX_SECONDS}",
-    ]
+def _pod(image: str, arguments: list[str]) -> dict[str, Any]:
     container = {
         "name": "load",
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python"],
-        "args": arguments,
+        "args": ["-m", "load", *arguments, f"--requests={_MAX_REQUESTS}", f"--seconds={_MAX_SECONDS}"],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,

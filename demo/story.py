@@ -114,6 +114,7 @@ class Story:
             NAMESPACE,
             image=self._target.images.model_endpoint,
             url=url,
+            model=TEAM,
             rate=RATE_PER_SECOND,
             on_progress=screen.show_load,
         )

@@ -22,10 +22,6 @@ def _sizes(watch: Watch, since: float, until: float) -> list[int]:
     return [state["spec"]["replicas"] for at, state in watch.history if since <= at <= until]
 
 
-def _first_seen(watch: Watch, name: str) -> float:
-    return next(at for at, state in watch.history if phase(state) == name)
-
-
 def test_a_team_grows_under_load_and_neither_colour_shrinks_in_a_rollout(cluster: Cluster, namespace: str) -> None:
     document = manifest("grows", autoscaling=AUTOSCALING, resources=RESOURCES, rollout=QUICK_ROLLOUT)
     del document["spec"]["replicas"]
@@ -42,8 +38,8 @@ def test_a_team_grows_under_load_and_neither_colour_shrinks_in_a_rollout(cluster
             with Watch(cluster.tools, "deployment", green_name, namespace) as green:
                 after = team.await_end(before, 120)
                 report = load.stop()
-                started, ended = _first_seen(team.watch, "Preparing"), team.watch.history[-1][0]
-                for colour, end in ((blue, _first_seen_of(team.watch, after, "Completed")), (green, ended)):
+                started, ended = _first_seen(team.watch, after, "Preparing"), team.watch.history[-1][0]
+                for colour, end in ((blue, _first_seen(team.watch, after, "Completed")), (green, ended)):
                     sizes = _sizes(colour, started, end)
                     assert sizes == sorted(sizes), f"a colour shrank during the rollout: {sizes}"
                 assert green.latest["spec"]["replicas"] >= MIN_REPLICAS + 1
@@ -55,6 +51,6 @@ def _is_grown(deployment: Json) -> bool:
     return bool(deployment["spec"]["replicas"] > MIN_REPLICAS)
 
 
-def _first_seen_of(watch: Watch, team: Json, name: str) -> float:
+def _first_seen(watch: Watch, team: Json, name: str) -> float:
     revision = rollout(team)["revision"]
     return next(at for at, state in watch.history if phase(state) == name and rollout(state)["revision"] == revision)

@@ -55,7 +55,8 @@ def _line(kind: str, document: dict[str, object]) -> None:
 def _progress(generator: LoadGenerator) -> dict[str, object]:
     document = generator.report.document()
     kept = ("sent", "counts", "by_connection", "by_revision", "first_bad_at", "last_bad_at")
-    return {key: document[key] for key in kept} | {"in_flight": generator.in_flight}
+    first_failures = {"failures": document["failures"][:1]}
+    return {key: document[key] for key in kept} | first_failures | {"in_flight": generator.in_flight}
 
 
 async def _run(plan: LoadPlan, interval_seconds: float) -> LoadReport:

@@ -141,6 +141,10 @@ class LoadReport:
             f"revision {revision}: {one.counts.ok} ok, {one.counts.bad} bad, {one.counts.lost} lost"
             for revision, one in self.by_revision.items()
         ]
+        lines += [
+            f"{one.result} after {one.seconds:.2f} s, {one.connection}, revision {one.revision}: {one.reason}"
+            for one in self.failures[:5]
+        ]
         return "\n".join(lines)
 
 
