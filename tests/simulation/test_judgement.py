@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.judgement import NO_WORSE, WORSE, Scenario, score
+from tests.simulation.judgement import NO_WORSE, WORSE, score
+from tests.simulation.releases import Scenario
 
 NULL_RELEASES = 15
 BAD_RELEASES = 6
