@@ -7,7 +7,7 @@ import asyncio
 import sys
 import time
 
-from tests.simulation.explorer import Played, baseline, disturb, play, singles
+from tests.simulation.explorer import Played, baseline, crash_pairs, disturb, play, singles
 from tests.simulation.faults import Plan
 from tests.simulation.scenarios import ALL, EXPLORED
 from tests.simulation.world import trace
@@ -20,6 +20,7 @@ def main() -> int:
     choice.add_argument("--plan", metavar="ID", help="one plan, such as create/r5:crash-after, with its trace")
     choice.add_argument("--scenario", metavar="NAME", help="all single faults of one scenario")
     choice.add_argument("--all", action="store_true", help="all single faults of every scenario")
+    parser.add_argument("--pairs", type=int, default=0, metavar="N", help="add a second crash within N requests")
     parser.add_argument("--news", action="store_true", help="with --plan: tell what the watch tells, too")
     arguments = parser.parse_args()
     if arguments.plan:
@@ -27,7 +28,7 @@ def main() -> int:
     if arguments.list:
         return asyncio.run(_list())
     names = list(ALL) if arguments.all else [arguments.scenario]
-    return asyncio.run(_explore(names))
+    return asyncio.run(_explore(names, arguments.pairs))
 
 
 async def _one(plan: Plan, *, news: bool) -> int:
@@ -51,12 +52,12 @@ async def _list() -> int:
     return 1 if failed else 0
 
 
-async def _explore(names: list[str]) -> int:
+async def _explore(names: list[str], pairs: int) -> int:
     failures: list[Played] = []
     for name in names:
         started, count = time.monotonic(), 0
         undisturbed = await baseline(name)
-        for plan in singles(undisturbed.played):
+        for plan in (*singles(undisturbed.played), *crash_pairs(undisturbed.played, pairs)):
             played = await disturb(undisturbed, plan)
             count += 1
             if played.problem:

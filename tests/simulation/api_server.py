@@ -117,7 +117,7 @@ class ApiServer:
     def _put_status(self, request: Request) -> JsonObject:
         held = self._existing(request)
         self._require(request, held, request.body["metadata"])
-        return self.replace(request.resource, {**held, "status": copy.deepcopy(request.body["status"])})
+        return self.replace(request.resource, {**held, "status": request.body["status"]})
 
     def _scale(self, request: Request) -> JsonObject:
         if request.content_type != MERGE_PATCH:
@@ -137,7 +137,7 @@ class ApiServer:
         return self.replace(request.resource, {**held, "metadata": {**held["metadata"], "managedFields": fields}})
 
     def _apply(self, request: Request) -> JsonObject:
-        manifest: JsonObject = copy.deepcopy(request.body)
+        manifest: JsonObject = request.body
         held = self.objects.get((request.resource.kind, request.name))
         if held is None:
             if manifest["metadata"].get("resourceVersion"):
@@ -183,7 +183,7 @@ class ApiServer:
             body = {"reason": "AlreadyExists", "message": f'"{name}" already exists'}
             raise error_of(409, f"create {resource.kind} {name}", body)
         self.uids += 1
-        item = copy.deepcopy(dict(manifest))
+        item = dict(manifest)
         item["metadata"] = {
             **item["metadata"],
             "namespace": NAMESPACE,

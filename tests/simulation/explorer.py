@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agentteam_operator.api.status import Phase, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 from tests.simulation.controllers import is_ready
-from tests.simulation.faults import OF_NEWS, OF_READS, OF_WRITES, Plan, Strike
+from tests.simulation.faults import OF_NEWS, OF_READS, OF_WRITES, Fault, Plan, Strike
 from tests.simulation.run import Run
 from tests.simulation.scenarios import ALL
 from tests.simulation.world import TEAM, Record, World
@@ -52,8 +53,14 @@ def _status(world: World) -> dict[str, Any]:
         "revisions": [(entry.hash, entry.version, entry.outcome, entry.reason, entry.image) for entry in status.revisions],
         "rollout": rollout and (rollout.phase, rollout.revision, rollout.base_revision, rollout.reason, rollout.weight),
         "gates": rollout and sorted((gate.name, gate.verdict) for gate in rollout.gates),
-        "timeline": rollout and [(entry.phase, entry.reason) for entry in rollout.transitions],
+        "timeline": rollout and _timeline(rollout),
     }
+
+
+def _timeline(rollout: RolloutStatus) -> list[tuple[str, str]]:
+    """A good rollout's every step. How far a bad one gets before it is found out is a matter of seconds: its end only."""
+    entries = [(entry.phase.value, entry.reason) for entry in rollout.transitions]
+    return entries if rollout.phase is Phase.COMPLETED else entries[-2:]
 
 
 # --- plans -------------------------------------------------------------------------------------------------------------
@@ -68,6 +75,17 @@ def singles(undisturbed: Played) -> Iterator[Plan]:
     for number in range(undisturbed.first_news, len(undisturbed.record.news)):
         for fault in OF_NEWS:
             yield Plan(name, (Strike(number, fault),))
+
+
+def crash_pairs(undisturbed: Played, within: int) -> Iterator[Plan]:
+    """A crash after each write, and another one before one of the first requests after the restart.
+
+    Nothing is left of the first process by then, so that the second crash meets a recovery half done.
+    """
+    for call in undisturbed.record.calls[undisturbed.first_call :]:
+        for later in range(call.number + 1, call.number + 1 + within) if call.is_write else ():
+            strikes = Strike(call.number, Fault.CRASH_AFTER), Strike(later, Fault.CRASH_BEFORE)
+            yield Plan(undisturbed.plan.scenario, strikes)
 
 
 def difference(wanted: Any, found: Any, path: str = "") -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -81,6 +80,7 @@ class World:
         self.since: dict[int, float] = {}
         """When a condition that somebody waits on came to be so, by the condition's id."""
         """People are changing children by hand just now."""
+        self._read_status: tuple[JsonObject, AgentTeamStatus] | None = None
         self._stalled: dict[str, float] = {}
         self._groups: dict[str, BaseException | None] = {}
         self.server.observers.append(self._on_change)
@@ -142,7 +142,7 @@ class World:
         answer = self.server.handle(request)
         self.record.writes += self.server.version != version
         self._strike_after(fault, process)
-        return copy.deepcopy(answer) if request.is_write else answer
+        return answer
 
     def _read(self, request: Request, group: str, process: OperatorProcess) -> JsonObject:
         """All requests of one read meet the same fate."""
@@ -220,7 +220,7 @@ class World:
     def unchanging(self) -> Iterator[object]:
         """What copies of this world can share, since nobody changes it in place."""
         yield from (self.plan, METRICS, self.controllers.behaviours)
-        yield from self.server.objects.values()
+        yield from (self._read_status, *self.server.objects.values())
         for process in self.operators:
             yield process.environment
             yield from process.observer._specs.values()
@@ -234,7 +234,10 @@ class World:
     @property
     def status(self) -> AgentTeamStatus:
         """The stored status."""
-        return AgentTeamStatus.parse((self.team or {}).get("status") or {})
+        stored = (self.team or {}).get("status") or {}
+        if self._read_status is None or self._read_status[0] is not stored:
+            self._read_status = stored, AgentTeamStatus.parse(stored)
+        return self._read_status[1]
 
     @property
     def phase(self) -> Phase | None:

@@ -1,0 +1,60 @@
+"""The fault explorer: a disturbance at every request and every piece of news changes nothing about the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from tests.simulation.explorer import baseline, crash_pairs, disturb, play, singles
+from tests.simulation.faults import Fault, Plan, Strike
+from tests.simulation.scenarios import CREATE, EXPLORED, ROLLBACK
+from tests.simulation.scenario import Scenario
+
+PAIRS_WITHIN = 2
+"""How soon after the restart the second crash of a pair comes in the test run; more on the command line."""
+
+
+async def failures(scenario: Scenario, plans: Iterable[Plan]) -> list[str]:
+    undisturbed = await baseline(scenario.name)
+    assert not undisturbed.played.problem
+    found = []
+    for plan in plans or singles(undisturbed.played):
+        played = await disturb(undisturbed, plan)
+        if played.problem:
+            found.append(f"{plan}: {played.problem}")
+    return found
+
+
+@pytest.mark.parametrize("scenario", EXPLORED, ids=lambda scenario: scenario.name)
+async def test_no_single_fault_changes_the_end(scenario: Scenario) -> None:
+    found = await failures(scenario, ())
+    assert not found, "\n".join(["trace of one: python -m tests.simulation --plan ID", *found])
+
+
+@pytest.mark.parametrize("scenario", [CREATE, ROLLBACK], ids=lambda scenario: scenario.name)
+async def test_no_crash_in_a_recovery_changes_the_end(scenario: Scenario) -> None:
+    undisturbed = await baseline(scenario.name)
+    found = await failures(scenario, crash_pairs(undisturbed.played, PAIRS_WITHIN))
+    assert not found, "\n".join(["trace of one: python -m tests.simulation --plan ID", *found])
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+async def test_a_plan_runs_the_same_from_a_copy_and_from_the_beginning(fault: Fault) -> None:
+    undisturbed = await baseline(CREATE.name)
+    plan = Plan(CREATE.name, (Strike(4, fault),))
+    from_copy, whole = await disturb(undisturbed, plan), await play(plan)
+    assert from_copy.record.lines == whole.record.lines
+    assert from_copy.end == whole.end
+
+
+async def test_the_same_plan_runs_the_same_twice() -> None:
+    plan = Plan(ROLLBACK.name, (Strike(40, Fault.CRASH_AFTER),))
+    assert (await play(plan)).record == (await play(plan)).record
+
+
+@pytest.mark.parametrize(
+    "text", ["create", "create/r5:crash-after", "upgrade-errors/n64:news-lost", "create/r5:crash-after/r7:crash-before"]
+)
+def test_a_plan_is_found_again_by_its_id(text: str) -> None:
+    assert str(Plan.parse(text)) == text
