@@ -15,7 +15,7 @@ import structlog
 
 from agentteam_operator.app import App, prometheus_of
 from agentteam_operator.core import names
-from agentteam_operator.kube.client import KubeClient, load_configuration
+from agentteam_operator.kube.client import KubeClient, NoClusterError, load_configuration
 from agentteam_operator.kube.resources import AGENT_TEAM
 from agentteam_operator.logs import configure_logging
 from agentteam_operator.settings import InvalidSettingsError, Settings, load_settings
@@ -32,7 +32,10 @@ def run() -> None:
     except InvalidSettingsError as error:
         sys.exit(f"agentteam-operator: {error}")
     configure_logging(settings.log_level, settings.log_format)
-    sys.exit(asyncio.run(serve(settings)))
+    try:
+        sys.exit(asyncio.run(serve(settings)))
+    except NoClusterError as error:
+        sys.exit(f"agentteam-operator: {error}")
 
 
 async def serve(settings: Settings, stop: asyncio.Event | None = None) -> int:
@@ -48,7 +51,7 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> int:
         failure = asyncio.create_task(_stop_on_failure(app, stop), name="failure")
         try:
             await kopf.operator(
-                registry=handlers(app),
+                registry=handlers(app, stop),
                 settings=kopf_settings(),
                 # Unless told, kopf looks for the user's name, and a container's user id has none.
                 identity=cast("Any", settings.pod_name),
@@ -67,7 +70,7 @@ async def _stop_on_failure(app: App, stop: asyncio.Event) -> None:
     stop.set()
 
 
-def handlers(app: App) -> kopf.OperatorRegistry:
+def handlers(app: App, stop: asyncio.Event) -> kopf.OperatorRegistry:
     """What kopf calls."""
     registry = kopf.OperatorRegistry()
 
@@ -81,8 +84,9 @@ def handlers(app: App) -> kopf.OperatorRegistry:
         log.info("operator_started", namespaces=app.settings.watch_namespaces or "all")
 
     @kopf.on.cleanup(registry=registry)
-    async def stop(**_: object) -> None:
+    async def end(**_: object) -> None:
         await app.stop()
+        stop.set()  # kopf waits 5 s for its own waiter on this flag otherwise
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
     async def seen(event: kopf.RawEvent, **_: object) -> None:

@@ -36,12 +36,23 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
+class NoClusterError(Exception):
+    """It can't be known where the API server is."""
+
+
 async def load_configuration() -> Configuration:
     """Where the API server is and how to speak to it: $KUBECONFIG, else the pod's own service account, else ~/.kube.
 
     Raises:
-        kubernetes.aio.config.ConfigException: if there is none of them.
+        NoClusterError: if there is none of them, or it can't be used.
     """
+    try:
+        return await _load()
+    except kubernetes_config.ConfigException as error:
+        raise NoClusterError(f"{error}: set KUBECONFIG to a kubeconfig file, or run in a pod with its token") from error
+
+
+async def _load() -> Configuration:
     configuration = Configuration()
     kubeconfig = os.environ.get("KUBECONFIG") or None
     if not kubeconfig and os.environ.get("KUBERNETES_SERVICE_HOST"):

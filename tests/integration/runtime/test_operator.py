@@ -135,6 +135,8 @@ async def versions(team: Team) -> dict[str, str]:
     found = {}
     for resource in (AGENT_TEAM, DEPLOYMENT, SERVICE, CONFIG_MAP, EVENT):
         for item in (await team.kube.list(resource, team.namespace))["items"]:
+            if resource == EVENT and item.get("source", {}).get("component") != names.FIELD_MANAGER:
+                continue
             found[f"{resource.kind}/{item['metadata']['name']}"] = item["metadata"]["resourceVersion"]
     return found
 
@@ -182,7 +184,7 @@ def writes_since(audit_log: Any, offset: int, namespace: str) -> list[str]:  # n
         and entry.get("userAgent") == "agentteam-operator"
         and entry["verb"] in {"create", "update", "patch", "delete", "deletecollection"}
         and entry["objectRef"]["resource"] not in {"leases", "nodes", "pods"}
-        and "/agentteams/chat?" not in entry["requestURI"]
+        and (entry["objectRef"]["resource"] != "agentteams" or entry["objectRef"].get("subresource"))
     ]
 
 
