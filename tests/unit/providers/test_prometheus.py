@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -276,6 +278,48 @@ async def test_token_is_read_anew_and_the_tenant_is_named(tmp_path: Path) -> Non
         lost = (await client.snapshots([TEAM]))[TEAM.key]
     assert seen == [("Bearer first", "blue"), ("Bearer second", "blue")]
     assert "FileNotFoundError" in lost.error
+
+
+def _self_signed(folder: Path, name: str) -> tuple[Path, Path]:
+    """(certificate, key) of 127.0.0.1, signed by itself."""
+    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = [
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-keyout",
+        str(key),
+        "-out",
+        str(certificate),
+    ]
+    subprocess.run(["openssl", "req", "-x509", "-days", "1", *subject, *made], check=True, capture_output=True)
+    return certificate, key
+
+
+async def test_the_ca_file_is_trusted_and_read_anew_when_it_changes(tmp_path: Path) -> None:
+    certificate, key = _self_signed(tmp_path, "server")
+    stranger, _ = _self_signed(tmp_path, "stranger")
+    app = web.Application()
+    app.router.add_post("/api/v1/query", answering(answer(pod_series())))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    trusted = tmp_path / "ca.crt"
+    server = TestServer(app)
+    await server.start_server(ssl=tls)
+    try:
+        config = PrometheusConfig(f"https://127.0.0.1:{server.port}", ca_file=trusted)
+        async with Prometheus(config, clock=lambda: NOW) as client:
+            trusted.write_bytes(stranger.read_bytes())
+            refused = (await client.snapshots([TEAM]))[TEAM.key]
+            trusted.write_bytes(certificate.read_bytes())
+            accepted = (await client.snapshots([TEAM]))[TEAM.key]
+    finally:
+        await server.close()
+    assert "ClientConnectorCertificateError" in refused.error
+    assert accepted.pods == {POD: COUNTERS}
 
 
 async def test_a_ca_file_that_holds_no_certificate_is_an_error(tmp_path: Path) -> None:
