@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group
@@ -55,9 +55,24 @@ class Screen:
         """A command as one would type it."""
         self._console.print(Text("$ ", style="dim").append(text, style="bold"))
 
-    def output(self, line: str) -> None:
-        """A line of a program's own output."""
-        self._console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+    @contextmanager
+    def working(self, command: str) -> Iterator[Callable[[str], None]]:
+        """Take a running command's lines: show the latest with the time or, without a terminal, each of them."""
+        self.command(command)
+        if not self._console.is_terminal:
+            yield lambda line: self._console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+            return
+        started = time.monotonic()
+        with self._console.status("") as status:
+            yield lambda line: status.update(
+                Text(f"{time.monotonic() - started:4.0f} s  {line}", style="dim", overflow="ellipsis", no_wrap=True)
+            )
+
+    def tail(self, lines: Sequence[str]) -> None:
+        """The last words of a program that failed."""
+        if self._console.is_terminal:
+            for line in lines:
+                self._console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
 
     def entry(self, entry: Entry) -> None:
         """A line of the timeline, with its time since the act began."""

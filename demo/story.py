@@ -14,7 +14,7 @@ from tests.load.report import LoadReport
 
 from .errors import ClaimError
 from .kube import Json, Watch
-from .load import Load
+from .load import PROMPT, Load
 from .screen import Screen
 from .target import ROOT, Target
 from .timeline import entries, has_ended, phase, rollout
@@ -22,9 +22,9 @@ from .timeline import entries, has_ended, phase, rollout
 OPERATOR_NAMESPACE = "agentteam-system"
 NAMESPACE = "agentteam-demo"
 TEAM = "support-team"
+TEAM_LABEL = "agentteam.dev/team"
 RELEASE = "agentteam-operator"
 RATE_PER_SECOND = 50.0
-QUESTION = "I was charged twice for order 17. What now?"
 _CHART = "charts/agentteam-operator"
 _MODEL_ENDPOINT = ROOT / "tests/model_endpoint/deploy.yaml"
 _LOCAL_IMAGE = "localhost/agentteam-model-endpoint:dev"
@@ -136,15 +136,21 @@ class Story:
     def _begin_namespace(self) -> None:
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
         self._tools.apply(namespace, NAMESPACE)
-        # A team that an earlier demo left would have its history already.
-        self._tools.kubectl("delete", "agentteam", TEAM, "-n", NAMESPACE, "--ignore-not-found", "--cascade=foreground")
+        # A team that an earlier demo left would have its history already. What it made goes a moment after it.
+        self._tools.kubectl("delete", "agentteam", TEAM, "-n", NAMESPACE, "--ignore-not-found")
+        made = (
+            "deployments,services,configmaps,serviceaccounts,poddisruptionbudgets,jobs",
+            "-l",
+            f"{TEAM_LABEL}={TEAM}",
+        )
+        self._tools.kubectl("wait", "--for=delete", *made, "-n", NAMESPACE, f"--timeout={_READY_SECONDS}s")
 
     def _talk(self) -> None:
         with self._forwarded_port() as port:
             client = openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", timeout=30)
-            self._screen.say(f"you   {QUESTION}", "bold")
+            self._screen.say(f"you   {PROMPT}", "bold")
             stream = client.chat.completions.create(
-                model=TEAM, messages=[{"role": "user", "content": QUESTION}], stream=True
+                model=TEAM, messages=[{"role": "user", "content": PROMPT}], stream=True
             )
             text = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
             self._screen.say(f"team  {text.strip()}", "green")

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from .screen import Screen
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL, EXISTING = "local", "existing"
+_TAIL_LINES = 30
 _TOOLS_CONTEXT = ROOT / "build" / "model-endpoint"
 _TOOLS_DOCKERFILE = ROOT / "tests" / "model_endpoint" / "Dockerfile"
 _BUNDLED_PROMETHEUS = ("prometheus.image.repository=localhost/prometheus", "prometheus.image.tag=v3")
@@ -142,16 +144,22 @@ def _stream(screen: Screen, command: str, **environment: str) -> None:
     Raises:
         DemoError: when it fails; what it said is on the screen.
     """
-    screen.command(" ".join([*(f"{key}={value}" for key, value in environment.items()), command]))
-    with subprocess.Popen(
-        command.split(),
-        cwd=ROOT,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    shown = " ".join([*(f"{key}={value}" for key, value in environment.items()), command])
+    last: deque[str] = deque(maxlen=_TAIL_LINES)
+    with (
+        screen.working(shown) as show,
+        subprocess.Popen(
+            command.split(),
+            cwd=ROOT,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+    ):
         for line in process.stdout or ():
-            screen.output(line.rstrip())
+            last.append(line.rstrip())
+            show(line.rstrip())
     if process.returncode:
+        screen.tail(last)
         raise DemoError(f"`{command}` failed with exit code {process.returncode}: its words are above")

@@ -11,6 +11,7 @@ Json = Mapping[str, Any]
 TERMINAL_PHASES = frozenset({"Completed", "RolledBack", "Failed"})
 SUCCESS, FAILURE, NEUTRAL = "success", "failure", "neutral"
 _PHASE_MOODS = {"Completed": SUCCESS, "RolledBack": FAILURE, "RollingBack": FAILURE, "Failed": FAILURE}
+_UNDECIDED = frozenset({"Pending", "Inconclusive"})
 _VERDICT_MOODS = {"Passed": SUCCESS, "Failed": FAILURE}
 
 
@@ -58,7 +59,9 @@ def _transitions(earlier: Json, later: Json) -> list[Entry]:
 
 def _gates(earlier: Json, later: Json) -> list[Entry]:
     known = {gate["name"]: gate["verdict"] for gate in earlier.get("gates", [])}
-    due = [gate for gate in later.get("gates", []) if known.get(gate["name"], "Pending") != gate["verdict"]]
+    # A gate without a verdict yet isn't news: the panel shows it.
+    verdicts = [gate for gate in later.get("gates", []) if gate["verdict"] not in _UNDECIDED]
+    due = [gate for gate in verdicts if known.get(gate["name"]) != gate["verdict"]]
     return [Entry(gate["name"], gate_text(gate), _VERDICT_MOODS.get(gate["verdict"], NEUTRAL)) for gate in due]
 
 
@@ -68,15 +71,13 @@ def _weight(earlier: Json, later: Json) -> list[Entry]:
 
 
 def gate_text(gate: Json) -> str:
-    """A gate's verdict with what was measured: ``Passed: 0.0 % (at most 5 %, 312 samples). Message``."""
-    measured = str(gate.get("value", ""))
+    """A gate's verdict with what was measured: its message, which has the figures, else the bare figures."""
     limits = [str(gate["threshold"])] if gate.get("threshold") else []
     if gate.get("samples"):
         limits.append(f"{gate['samples']} samples")
-    if limits:
-        measured = f"{measured} ({', '.join(limits)})".strip()
-    verdict = f"{gate['verdict']}: {measured}" if measured else str(gate["verdict"])
-    return f"{verdict}. {gate['message']}" if gate.get("message") else verdict
+    measured = f"{gate.get('value', '')} ({', '.join(limits)})" if limits else str(gate.get("value", ""))
+    evidence = gate.get("message") or measured.strip()
+    return f"{gate['verdict']}: {evidence}" if evidence else str(gate["verdict"])
 
 
 def _words(transition: Json) -> str:

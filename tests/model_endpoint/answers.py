@@ -12,13 +12,14 @@ Message = Mapping[str, Any]
 _ROLES = re.compile(r"\[('[A-Za-z_]\w*'(?:, ?'[A-Za-z_]\w*')+)\]")
 _STOP_WORD = re.compile(r"\b[A-Z][A-Z_]{3,}\b")
 _QUOTED_CHARACTERS = 60
+_STEM_CHARACTERS = 5
 
 
 def answer(messages: Sequence[Message]) -> str:
     """The text of the answer; the same for the same messages.
 
     A prompt that lists roles (``['router', 'clerk']``), as AutoGen's SelectorGroupChat sends it, is answered with the
-    role that has spoken least. Other prompts are answered in a sentence
+    role that has spoken least and fits the question. Other prompts are answered in a sentence
     on the first user message (later ones are other agents' words); where a system message has a word of
     four or more capitals (``end with TERMINATE``), the answer ends with it, so a textMention termination is met.
     """
@@ -60,10 +61,17 @@ def _roles_asked_for(messages: Sequence[Message]) -> list[str]:
 
 
 def _next_role(roles: Sequence[str], prompt: str) -> str:
-    """The role that has spoken least; of equals, the first listed.
+    """The role that has spoken least; of equals, the one described nearest to the user's words, else the first.
 
-    Speakers stand at the beginnings of lines (``clerk: ...``). So do the roles' descriptions, once each, which adds the
-    same to all.
+    Speakers stand at the beginnings of lines (``clerk: ...``). So do the roles' descriptions, once each and before,
+    which adds the same to all.
     """
-    lines = Counter(re.findall(rf"^({'|'.join(map(re.escape, roles))}):", prompt, flags=re.MULTILINE))
-    return min(roles, key=lambda role: lines[role])
+    lines = re.findall(rf"^({'|'.join(map(re.escape, roles))}): ?(.*)", prompt, flags=re.MULTILINE)
+    spoken = Counter(role for role, _ in lines)
+    described = dict(reversed(lines))
+    asked = _stems(" ".join(re.findall(r"^user: ?(.*)", prompt, flags=re.MULTILINE)))
+    return min(roles, key=lambda role: (spoken[role], -len(asked & _stems(described.get(role, "")))))
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:_STEM_CHARACTERS] for word in re.findall(r"[a-z]+", text.lower()) if len(word) >= _STEM_CHARACTERS}

@@ -51,10 +51,17 @@ FAILED_GATE = GATE | {
             _team(gates=[FAILED_GATE], transitions=[ROLLING_BACK]),
             [
                 Entry("RollingBack", "Why: errorRate failed", FAILURE),
-                Entry("errorRate", "Failed: 48.1 % (at most 5 %, 312 samples). green is worse", FAILURE),
+                Entry("errorRate", "Failed: green is worse", FAILURE),
             ],
             id="a-gate-fails",
         ),
+        pytest.param(
+            _team(gates=[GATE]),
+            _team(gates=[FAILED_GATE | {"message": ""}]),
+            [Entry("errorRate", "Failed: 48.1 % (at most 5 %, 312 samples)", FAILURE)],
+            id="a-gate-without-words-shows-its-figures",
+        ),
+        pytest.param(_team(gates=[]), _team(gates=[GATE]), [], id="a-gate-without-a-verdict-is-no-news"),
         pytest.param(
             _team(gates=[GATE]),
             _team(gates=[GATE | {"verdict": "Passed"}]),

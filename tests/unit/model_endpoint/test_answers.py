@@ -21,6 +21,9 @@ def _select(participants: str, *history: str) -> list[Message]:
 @pytest.mark.parametrize(
     ("messages", "role"),
     [
+        pytest.param(
+            _select("['router', 'clerk', 'expert']", "user: I need an expert who answers well"), "clerk", id="nearest"
+        ),
         pytest.param(_select("['router', 'clerk', 'expert']", "user: help"), "router", id="nobody-spoke"),
         pytest.param(_select("['clerk', 'expert']", "user: help", "router: ok"), "clerk", id="previous-left-out"),
         pytest.param(
