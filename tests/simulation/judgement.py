@@ -1,4 +1,7 @@
-"""The releases that the judge is tried on, and the table of how it did: `python -m tests.simulation.judgement 1000`."""
+"""The releases that the judge is tried on, and the table of how it did.
+
+Run as `python -m tests.simulation.judgement 400 100`: releases of each kind that is no worse, and that is worse.
+"""
 
 from __future__ import annotations
 
@@ -84,12 +87,13 @@ def table(title: str, scores: Iterable[Score]) -> Iterator[str]:
         yield one.row()
 
 
-def main(releases: int) -> None:
-    for title, scenarios in (("no worse", NO_WORSE), ("worse", WORSE)):
-        for line in table(title, (score(scenario, releases) for scenario in scenarios)):
-            print(line, flush=True)
-        print()
+def main(no_worse: int, worse: int) -> None:
+    for title, scenarios, releases in (("no worse", NO_WORSE, no_worse), ("worse", WORSE, worse)):
+        if releases:
+            for line in table(title, (score(scenario, releases) for scenario in scenarios)):
+                print(line, flush=True)
+            print()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))
