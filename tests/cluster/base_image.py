@@ -13,6 +13,7 @@ from .errors import ClusterError
 from .images import BASE_REPOSITORY, ImageRecord, read_record, write_record
 from .locks import exclusive
 from .profiles import cache_dir
+from .progress import say
 
 _SUITE = "bookworm"
 _PACKAGES = ("python3", "python3-venv", "ca-certificates")
@@ -51,7 +52,7 @@ def ensure() -> str:
 
 def _build(reference: str) -> None:
     root = cache_dir() / "base-image"
-    print(f"cluster: making the base image {reference} (Debian {_SUITE}, about 90 s)", flush=True)
+    say(f"making the base image {reference} (Debian {_SUITE}, about 90 s)")
     _remove(root)
     _debootstrap(root)
     for name in _UNUSED:

@@ -15,6 +15,7 @@ from .dockerignore import Ignore
 from .images import ImageRecord, read_record, write_record
 from .locks import exclusive
 from .profiles import FULL, cache_dir
+from .progress import say
 
 _CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 _CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -41,7 +42,7 @@ def build(dockerfile: Path, reference: str, context: Path, arguments: Mapping[st
         if record is None or record.key != key or buildah.image_id(reference) != record.image_id:
             record = _build(dockerfile, reference, context, arguments, key)
         else:
-            print(f"cluster: {reference} is up to date", flush=True)
+            say(f"{reference} is up to date")
     if lifecycle.is_up(FULL):
         images.load(FULL, record)
     return record
@@ -71,7 +72,7 @@ def _context_files(context: Path, ignore: Ignore) -> Iterator[Path]:
 
 
 def _build(dockerfile: Path, reference: str, context: Path, arguments: Mapping[str, str], key: str) -> ImageRecord:
-    print(f"cluster: building image {reference} from {dockerfile}", flush=True)
+    say(f"building image {reference} from {dockerfile}")
     options = [option for name, value in sorted(arguments.items()) for option in ("--build-arg", f"{name}={value}")]
     # Always the same folder, so that one left by a build that was killed doesn't stay.
     folder = cache_dir() / "image-build"

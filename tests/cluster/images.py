@@ -18,6 +18,7 @@ from .errors import ClusterError
 from .image_archive import ProgramImage
 from .locks import exclusive
 from .profiles import FULL, Profile, bin_dir, cache_dir
+from .progress import say
 
 BASE_REPOSITORY = "localhost/agentteam-base"
 PROMETHEUS_IMAGE = "localhost/prometheus:v3"
@@ -97,7 +98,7 @@ def load(profile: Profile, record: ImageRecord) -> bool:
         _write_loaded(profile, {**_loaded(profile), record.reference: record.image_id})
     if before and before != record.image_id:
         _forget(profile, before)
-    print(f"cluster {profile.name}: loaded image {record.reference}", flush=True)
+    say(f"{profile.name}: loaded image {record.reference}")
     return True
 
 

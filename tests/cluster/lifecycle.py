@@ -16,6 +16,7 @@ from .client import ApiClient
 from .errors import ClusterError
 from .locks import exclusive
 from .profiles import Profile, cache_dir
+from .progress import say
 
 _NAMESPACE_SECONDS = 30.0
 
@@ -114,9 +115,7 @@ def _is_of_this_boot(profile: Profile) -> bool:
 def _discard_if_of_another_boot(profile: Profile) -> None:
     """After the machine's restart nothing of the cluster runs, and its unflushed store isn't to be trusted."""
     if profile.state_dir.exists() and not _is_of_this_boot(profile):
-        print(
-            f"cluster: the {profile.name} cluster is from before the machine's last start; making a new one", flush=True
-        )
+        say(f"the {profile.name} cluster is from before the machine's last start; making a new one")
         _remove(profile)
 
 
@@ -167,4 +166,4 @@ def _wait_for_namespaces(profile: Profile) -> None:
 
 
 def _report(profile: Profile, message: str, started: float) -> None:
-    print(f"cluster {profile.name}: {time.monotonic() - started:4.1f} s  {message}", flush=True)
+    say(f"{profile.name}: {time.monotonic() - started:4.1f} s  {message}")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .progress import say
+
 
 @contextmanager
 def exclusive(path: Path, holder: str) -> Iterator[None]:
@@ -16,7 +18,7 @@ def exclusive(path: Path, holder: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"cluster: waiting for {holder} to end ({path})", flush=True)
+            say(f"waiting for {holder} to end ({path})")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

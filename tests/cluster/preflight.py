@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .errors import ClusterError
 from .profiles import cache_dir
+from .progress import say
 
 _COLD_BUILD_BYTES = 20 * 1000**3
 _WARM_BUILD_BYTES = 6 * 1000**3
@@ -105,7 +106,7 @@ def ensure_packages(*, node: bool, images: bool = False) -> None:
     listed = " ".join(packages)
     if shutil.which("apt-get") is None:
         raise ClusterError(f"missing programs and no apt-get to install them: install the packages {listed} yourself")
-    print(f"cluster: installing Debian packages {listed}", flush=True)
+    say(f"installing Debian packages {listed}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
         result = subprocess.run(

@@ -20,6 +20,7 @@ from . import preflight
 from .errors import ClusterError
 from .locks import exclusive
 from .profiles import bin_dir, cache_dir
+from .progress import say
 
 _SOURCES = Path(__file__).parent / "modules"
 _KUBERNETES_VERSION = "v1.36.3"
@@ -137,7 +138,7 @@ def _wanted(profile_names: Iterable[str]) -> Sequence[Module]:
 
 
 def _report(message: str, started: float) -> None:
-    print(f"cluster: {time.monotonic() - started:4.0f} s  {message}", flush=True)
+    say(f"{time.monotonic() - started:4.0f} s  {message}")
 
 
 def _go_environment() -> dict[str, str]:
