@@ -55,6 +55,8 @@ class PodObserved:
     """The container's waiting reason, such as ImagePullBackOff or CrashLoopBackOff."""
     message: str = ""
     """The kubelet's or the scheduler's words on why it isn't ready; the last termination message of a crashed one."""
+    unready_since: datetime | None = None
+    """When it stopped being ready, or never began; None while it is ready, or when nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)

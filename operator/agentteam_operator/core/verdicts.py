@@ -10,8 +10,8 @@ from agentteam_operator.core.gates import Finding, judgement
 from agentteam_operator.core.state import PodObserved, RevisionObserved
 from agentteam_operator.core.view import JUDGED, View
 
-STARTING_SECONDS = 60
-"""How long a pod may take to start before its agents count as offline."""
+OFFLINE_SECONDS = 60
+"""How long a pod must be unready before its agents count as offline: neither a start nor a slow probe is an outage."""
 
 _GATE_OF_PHASE = {
     Phase.VALIDATING: "validation",
@@ -74,10 +74,8 @@ def _colour(view: View, revision: RevisionObserved | None) -> analysis.Colour:
 
 
 def _is_offline(view: View, pod: PodObserved) -> bool:
-    """A pod that should answer and doesn't; one that is only just starting, as at a new step, is not missed yet."""
-    if pod.ready or pod.terminating:
-        return False
-    return pod.restarts > 0 or view.elapsed(pod.created_at) > STARTING_SECONDS
+    """A pod that should answer and hasn't for a while."""
+    return not pod.ready and not pod.terminating and view.elapsed(pod.unready_since) > OFFLINE_SECONDS
 
 
 def _skipped(view: View) -> GateStatus:

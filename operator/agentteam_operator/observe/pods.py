@@ -30,12 +30,20 @@ def read_pod(pod: Mapping[str, Any], told: str = "") -> PodObserved:
         restarts=container.get("restartCount", 0),
         waiting_reason=waiting.get("reason", ""),
         message=_shorten(told or _message(status, container, waiting)),
+        unready_since=_unready_since(pod),
     )
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
     """The kubelet's word that it answers its readiness probe."""
     return _condition(pod.get("status", {}), "Ready").get("status") == "True"
+
+
+def _unready_since(pod: Mapping[str, Any]) -> datetime | None:
+    ready = _condition(pod.get("status", {}), "Ready")
+    if ready.get("status") == "True":
+        return None
+    return read_time(ready.get("lastTransitionTime") or pod["metadata"]["creationTimestamp"])
 
 
 def is_over(pod: Mapping[str, Any]) -> bool:

@@ -72,7 +72,7 @@ def _deployment(item: Mapping[str, Any]) -> JsonObject:
 def _pod(item: Mapping[str, Any]) -> JsonObject:
     status = item.get("status", {})
     conditions = [
-        {key: condition[key] for key in ("type", "status", "reason", "message") if key in condition}
+        {key: condition[key] for key in ("type", "status", "reason", "message", "lastTransitionTime") if key in condition}
         for condition in status.get("conditions", [])
         if condition.get("type") in {"Ready", "PodScheduled"}
     ]
