@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import reduce
 from operator import or_
 
@@ -25,8 +25,8 @@ from autogen_agentchat.teams import BaseGroupChat, RoundRobinGroupChat, Selector
 from autogen_core.model_context import UnboundedChatCompletionContext
 from autogen_core.models import AssistantMessage, ChatCompletionClient, LLMMessage, SystemMessage, UserMessage
 
-from agent_server.conversation import Conversation, Speaker
-from agent_server.team.metered import MeteredAgent
+from agent_server.conversation import AgentText, Conversation, EventSink, Speaker
+from agent_server.team.metered import MeteredAgent, TextSink
 from agent_server.telemetry.metrics import ServerMetrics
 
 
@@ -35,15 +35,18 @@ def autogen_name(name: str) -> str:
     return name.replace("-", "_")
 
 
+ClientFactory = Callable[[str, TextSink | None], ChatCompletionClient]
+"""A client for the model of that name; with a sink, one that streams its text there."""
+
+
 def build_team(
     spec: TeamSpec,
-    clients: Mapping[str, ChatCompletionClient],
+    client: ClientFactory,
     conversation: Conversation,
     metrics: ServerMetrics,
-    *,
-    streaming: bool,
+    on_event: EventSink | None = None,
 ) -> BaseGroupChat:
-    """A new team, which knows the conversation so far, for one run.
+    """A new team, which knows the conversation so far, for one run; with `on_event`, one whose agents stream.
 
     The history goes into the agents' contexts and not into the run's messages, so that it neither counts as
     maxMessages nor ends the run by a text mentioned earlier.
@@ -52,7 +55,7 @@ def build_team(
         ValueError: AutoGen refuses the team.
     """
     context = context_messages(conversation)
-    agents = [build_agent(agent, clients[agent.model], context, metrics, streaming=streaming) for agent in spec.agents]
+    agents = [build_agent(agent, client, context, metrics, on_event) for agent in spec.agents]
     termination = build_termination(spec.termination, [agent.name for agent in agents])
     match spec.type:
         case TeamType.ROUND_ROBIN:
@@ -61,7 +64,7 @@ def build_team(
             selector = _required_selector(spec)
             return SelectorGroupChat(
                 [*agents],
-                clients[selector.model],
+                client(selector.model, None),
                 termination_condition=termination,
                 max_turns=spec.max_turns,
                 selector_prompt=selector.prompt,
@@ -72,22 +75,26 @@ def build_team(
 
 def build_agent(
     spec: AgentSpec,
-    client: ChatCompletionClient,
+    client: ClientFactory,
     context: list[LLMMessage],
     metrics: ServerMetrics,
-    *,
-    streaming: bool,
+    on_event: EventSink | None,
 ) -> MeteredAgent:
     """An agent that begins with `context` behind its own system message."""
+
+    def on_text(text: str) -> None:
+        if on_event is not None:
+            on_event(AgentText(spec.name, text))
+
     return MeteredAgent(
         autogen_name(spec.name),
-        client,
+        client(spec.model, None if on_event is None else on_text),
         description=spec.description or spec.name,
         system_message=spec.system_message or None,
         model_context=UnboundedChatCompletionContext(initial_messages=list(context)),
-        model_client_stream=streaming,
         spec_name=spec.name,
         metrics=metrics,
+        on_event=on_event,
     )
 
 

@@ -29,7 +29,7 @@ def component_problems(spec: RevisionSpec) -> Iterator[str]:
         return
     metrics = ServerMetrics(agents=[], models=[model_labels(model) for model in spec.models])
     try:
-        build_team(spec.team, clients, Conversation(task=""), metrics, streaming=False)
+        build_team(spec.team, lambda name, _: clients[name], Conversation(task=""), metrics)
     except ValueError as error:
         yield f"spec.team: {error}"
 

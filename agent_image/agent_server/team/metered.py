@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.base import Response
@@ -17,12 +17,13 @@ from autogen_core.models import ChatCompletionClient, CreateResult, LLMMessage, 
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
-from agent_server.conversation import TokenUsage
+from agent_server.conversation import AgentMessage, EventSink, TokenUsage
 from agent_server.errors import ErrorCode, RunError
-from agent_server.team.failures import model_failure
+from agent_server.team.failures import EmptyStreamError, model_failure
+from agent_server.team.thoughts import ThoughtFilter
 from agent_server.telemetry.metrics import ModelLabels, ServerMetrics
 
-_T = TypeVar("_T")
+TextSink = Callable[[str], None]
 
 _NO_USAGE = RequestUsage(prompt_tokens=0, completion_tokens=0)
 
@@ -40,12 +41,12 @@ class RunRecord:
 class _Call:
     usage: TokenUsage = field(default_factory=TokenUsage)
 
-    def note(self, result: CreateResult) -> None:
-        self.usage = TokenUsage(result.usage.prompt_tokens, result.usage.completion_tokens)
-
 
 class MeteredClient(ChatCompletionClient):
     """A model client of one run: passes calls on, with a deadline each, and records what they came to.
+
+    With `on_text` it streams from the endpoint and hands on each piece of the answer as it comes, while AutoGen waits
+    for the whole: as messages of AutoGen's runtime the pieces would cost 20 times as much.
 
     Failures leave as RunError, with the cause cut off: the SDK's exceptions quote the endpoint's answer.
     """
@@ -62,6 +63,7 @@ class MeteredClient(ChatCompletionClient):
         timeout_seconds: float,
         record: RunRecord,
         metrics: ServerMetrics,
+        on_text: TextSink | None = None,
     ) -> None:
         """Wrap `inner`, which the spec calls `name`; one call may take `timeout_seconds`."""
         self._inner = inner
@@ -70,55 +72,26 @@ class MeteredClient(ChatCompletionClient):
         self._timeout_seconds = timeout_seconds
         self._record = record
         self._metrics = metrics
+        self._on_text = on_text
 
-    async def create(
-        self,
-        messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = (),
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
-    ) -> CreateResult:
-        """Pass the call on."""
+    async def create(self, messages: Sequence[LLMMessage], **options: Any) -> CreateResult:  # noqa: ANN401 - passed on
+        """Call the model."""
         with self._measured() as call:
             async with asyncio.timeout(self._timeout_seconds):
-                result = await self._inner.create(
-                    messages,
-                    tools=tools,
-                    tool_choice=tool_choice,
-                    json_output=json_output,
-                    extra_create_args=extra_create_args,
-                    cancellation_token=cancellation_token,
-                )
-            call.note(result)
+                if self._on_text is None:
+                    result = await self._inner.create(messages, **options)
+                else:
+                    result = await _streamed(self._inner.create_stream(messages, **options), self._on_text)
+            call.usage = TokenUsage(result.usage.prompt_tokens, result.usage.completion_tokens)
         return result
 
     async def create_stream(
         self,
         messages: Sequence[LLMMessage],
-        *,
-        tools: Sequence[Tool | ToolSchema] = (),
-        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
-        json_output: bool | type[BaseModel] | None = None,
-        extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,
+        **options: Any,  # noqa: ANN401 - passed on
     ) -> AsyncGenerator[str | CreateResult, None]:
-        """Pass the call on; the deadline holds for the whole stream."""
-        with self._measured() as call:
-            stream = self._inner.create_stream(
-                messages,
-                tools=tools,
-                tool_choice=tool_choice,
-                json_output=json_output,
-                extra_create_args=extra_create_args,
-                cancellation_token=cancellation_token,
-            )
-            async for item in _until(stream, asyncio.get_running_loop().time() + self._timeout_seconds):
-                if isinstance(item, CreateResult):
-                    call.note(item)
-                yield item
+        """The answer as a stream of one item; AutoGen has no need of more, as the pieces go to `on_text`."""
+        yield await self.create(messages, **options)
 
     @contextmanager
     def _measured(self) -> Iterator[_Call]:
@@ -169,29 +142,37 @@ class MeteredClient(ChatCompletionClient):
         return self._inner.model_info
 
 
-async def _until(stream: AsyncGenerator[_T, None], deadline: float) -> AsyncIterator[_T]:
-    """The stream's items, each awaited until `deadline` (loop time).
-
-    Not one asyncio.timeout around the loop: it would also cut into the consumer, while this generator is suspended.
-    """
+async def _streamed(stream: AsyncGenerator[str | CreateResult, None], on_text: TextSink) -> CreateResult:
+    """The end of `stream`, after its pieces have gone to `on_text`, a reasoning model's thoughts left out."""
+    thoughts = ThoughtFilter()
     async with aclosing(stream):
-        while True:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    item = await anext(stream)
-            except StopAsyncIteration:
-                return
-            yield item
+        async for item in stream:
+            if isinstance(item, CreateResult):
+                return item
+            if text := thoughts.passed(item):
+                on_text(text)
+    raise EmptyStreamError
 
 
 class MeteredAgent(AssistantAgent):
-    """AutoGen's AssistantAgent, whose turns are counted and timed under the agent's name in the spec."""
+    """AutoGen's AssistantAgent, whose turns are counted and timed under the agent's name in the spec.
 
-    def __init__(self, *args: Any, spec_name: str, metrics: ServerMetrics, **kwargs: Any) -> None:  # noqa: ANN401
+    Its messages go to `on_event` before AutoGen has them, and so in order with the pieces of text around them.
+    """
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - AssistantAgent's own
+        spec_name: str,
+        metrics: ServerMetrics,
+        on_event: EventSink | None,
+        **kwargs: Any,  # noqa: ANN401 - AssistantAgent's own
+    ) -> None:
         """Take AssistantAgent's arguments, and the name to count under."""
         super().__init__(*args, **kwargs)
         self._spec_name = spec_name
         self._metrics = metrics
+        self._on_event = on_event
 
     async def on_messages_stream(
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
@@ -199,4 +180,6 @@ class MeteredAgent(AssistantAgent):
         """One turn."""
         with self._metrics.agent_turn(self._spec_name):
             async for item in super().on_messages_stream(messages, cancellation_token):
+                if self._on_event is not None and isinstance(item, Response):
+                    self._on_event(AgentMessage(self._spec_name, item.chat_message.to_text()))
                 yield item

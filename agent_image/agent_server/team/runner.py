@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 
 from autogen_agentchat.base import TaskResult
-from autogen_agentchat.messages import BaseChatMessage, ModelClientStreamingChunkEvent
+from autogen_agentchat.messages import BaseChatMessage
 from autogen_agentchat.teams import BaseGroupChat
 from autogen_core import CancellationToken
 
 from agent_server.config import ServedTeam
-from agent_server.conversation import AgentMessage, AgentText, Conversation, EventSink, RunResult
+from agent_server.conversation import Conversation, EventSink, RunResult
 from agent_server.errors import ErrorCode, RunError
 from agent_server.runtime.secrets import SecretFiles
-from agent_server.team.build import autogen_name, build_team
-from agent_server.team.metered import MeteredClient, RunRecord
+from agent_server.team.build import build_team
+from agent_server.team.metered import MeteredClient, RunRecord, TextSink
 from agent_server.team.models import ModelPool, model_labels
-from agent_server.team.thoughts import ThoughtFilter
 from agent_server.telemetry.metrics import ServerMetrics
 
 _CANCEL_GRACE_SECONDS = 5.0
@@ -37,7 +36,6 @@ class TeamRunner:
         self._team = team
         self._metrics = metrics
         self._models = ModelPool(team.spec.models, secrets)
-        self._spec_names = {autogen_name(agent.name): agent.name for agent in team.spec.team.agents}
         self.check_build()
 
     def check_build(self) -> None:
@@ -46,7 +44,7 @@ class TeamRunner:
         Raises:
             ValueError: AutoGen refuses it.
         """
-        self._build(Conversation(task=""), RunRecord(), streaming=False)
+        self._build(Conversation(task=""), RunRecord())
 
     async def check_models(self, timeout_seconds: float) -> dict[str, str]:
         """For each model what keeps it from being called, or an empty string; all are asked at once."""
@@ -68,9 +66,11 @@ class TeamRunner:
             RunError: a model failed, or no agent said anything.
         """
         record = RunRecord()
-        team = self._build(conversation, record, streaming=on_event is not None)
+        team = self._build(conversation, record, on_event)
         token = CancellationToken()
-        drive = asyncio.create_task(self._drive(team, conversation.task, token, on_event))
+        drive = asyncio.create_task(
+            team.run(task=conversation.task, cancellation_token=token, output_task_messages=False)
+        )
         try:
             result = await asyncio.shield(drive)
         except asyncio.CancelledError:
@@ -83,39 +83,22 @@ class TeamRunner:
             raise
         return _outcome(result, record)
 
-    def _build(self, conversation: Conversation, record: RunRecord, *, streaming: bool) -> BaseGroupChat:
-        clients = {
-            name: MeteredClient(
-                client,
-                name=name,
-                labels=model_labels(self._models.spec(name)),
-                timeout_seconds=self._models.spec(name).timeout_seconds,
+    def _build(self, conversation: Conversation, record: RunRecord, on_event: EventSink | None = None) -> BaseGroupChat:
+        shared = self._models.clients()
+
+        def client(model: str, on_text: TextSink | None) -> MeteredClient:
+            spec = self._models.spec(model)
+            return MeteredClient(
+                shared[model],
+                name=model,
+                labels=model_labels(spec),
+                timeout_seconds=spec.timeout_seconds,
                 record=record,
                 metrics=self._metrics,
+                on_text=on_text,
             )
-            for name, client in self._models.clients().items()
-        }
-        return build_team(self._team.spec.team, clients, conversation, self._metrics, streaming=streaming)
 
-    async def _drive(
-        self, team: BaseGroupChat, task: str, token: CancellationToken, on_event: EventSink | None
-    ) -> TaskResult:
-        thoughts = ThoughtFilter()
-        result: TaskResult | None = None
-        async for item in team.run_stream(task=task, cancellation_token=token, output_task_messages=False):
-            if isinstance(item, TaskResult):
-                result = item
-            elif on_event is None:
-                continue
-            elif isinstance(item, ModelClientStreamingChunkEvent):
-                if text := thoughts.passed(item.content):
-                    on_event(AgentText(self._spec_names[item.source], text))
-            elif isinstance(item, BaseChatMessage):
-                thoughts = ThoughtFilter()
-                on_event(AgentMessage(self._spec_names[item.source], item.to_text()))
-        if result is None:
-            raise RunError(ErrorCode.INTERNAL, "the team ended without a result")
-        return result
+        return build_team(self._team.spec.team, client, conversation, self._metrics, on_event)
 
 
 def server_metrics(team: ServedTeam) -> ServerMetrics:

@@ -7,7 +7,7 @@ _CLOSE = "</think>"
 
 
 class ThoughtFilter:
-    """Drops the pieces from one that begins with <think> up to and including </think>; one filter for each message.
+    """Drops the pieces from one that begins with <think> up to and including </think>; one filter for each answer.
 
     AutoGen marks thoughts so for endpoints that send them in a field of their own, and models that write the marks
     themselves have them as tokens of their own.
