@@ -115,7 +115,8 @@ class PodCounters:
     failed: float
     """Runs that ended in an error or a timeout."""
     duration_buckets: tuple[float, ...]
-    """Cumulative counts of finished runs by upper bound, in the order of `analysis.DURATION_BOUNDS_SECONDS`; the last is +Inf."""
+    """Cumulative counts of finished runs by upper bound, in the order of `analysis.DURATION_BOUNDS_SECONDS`; the last
+    is +Inf."""
     memory_bytes: float | None = None
     memory_limit_bytes: float | None = None
 

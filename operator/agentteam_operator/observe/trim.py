@@ -69,10 +69,13 @@ def _deployment(item: Mapping[str, Any]) -> JsonObject:
     return {"spec": {"replicas": spec.get("replicas", 1), "template": {"spec": {"containers": images}}}}
 
 
+_CONDITION_FIELDS = ("type", "status", "reason", "message", "lastTransitionTime")
+
+
 def _pod(item: Mapping[str, Any]) -> JsonObject:
     status = item.get("status", {})
     conditions = [
-        {key: condition[key] for key in ("type", "status", "reason", "message", "lastTransitionTime") if key in condition}
+        {key: condition[key] for key in _CONDITION_FIELDS if key in condition}
         for condition in status.get("conditions", [])
         if condition.get("type") in {"Ready", "PodScheduled"}
     ]

@@ -30,7 +30,7 @@ def _pod(ready: str, changed: datetime | None) -> dict[str, object]:
         pytest.param("False", None, True, id="never ready, for an hour"),
     ],
 )
-def test_a_pod_is_offline_only_after_a_while(ready: str, changed_before_seconds: int | None, offline: bool) -> None:
+def test_a_pod_is_offline_only_after_a_while(ready: str, changed_before_seconds: int | None, *, offline: bool) -> None:
     changed = None if changed_before_seconds is None else NOW - timedelta(seconds=changed_before_seconds)
     since = read_pod(_pod(ready, changed)).unready_since
     assert (since is not None and (NOW - since).total_seconds() > OFFLINE_SECONDS) is offline
