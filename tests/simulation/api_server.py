@@ -15,6 +15,7 @@ from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import APPLY, JSON_PATCH, MERGE_PATCH
 from agentteam_operator.kube.errors import error_of
 from agentteam_operator.kube.resources import Resource
+
 from tests.simulation.timeline import Timeline, stamp
 
 NAMESPACE = "sim"
@@ -79,31 +80,31 @@ class ApiServer:
         self.version = 100
         self.uids = 0
         self.observers: list[Callable[[Change], None]] = []
+        self._handlers: dict[tuple[str, str], Callable[[Request], JsonObject]] = {
+            ("GET", ""): self._get,
+            ("POST", ""): self._post,
+            ("PUT", "status"): self._put_status,
+            ("PATCH", "scale"): self._scale,
+            ("PATCH", JSON_PATCH): self._take_over,
+            ("PATCH", APPLY): self._apply,
+            ("DELETE", ""): self._delete,
+        }
 
-    # --- HTTP --------------------------------------------------------------------------------------------------------
+    # --- HTTP ---
 
     def handle(self, request: Request) -> JsonObject:
         """The answer to a request; raises the error that the real client would make of a refusal."""
-        match request.method, request.subresource:
-            case "GET", _:
-                return self._get(request) if request.name else self._list(request)
-            case "POST", _:
-                return self.create(request.resource, request.body)
-            case "PUT", "status":
-                return self._put_status(request)
-            case "PATCH", "scale":
-                return self._scale(request)
-            case "PATCH", _ if request.content_type == JSON_PATCH:
-                return self._take_over(request)
-            case "PATCH", _ if request.content_type == APPLY:
-                return self._apply(request)
-            case "DELETE", _:
-                return self._delete(request)
-            case _:
-                raise AssertionError(f"the simulated API server knows no {request.words}")
+        handler = self._handlers.get((request.method, request.subresource or request.content_type))
+        handler = handler or self._handlers.get((request.method, ""))
+        if handler is None:
+            raise AssertionError(f"the simulated API server knows no {request.words}")
+        return handler(request)
 
     def _get(self, request: Request) -> JsonObject:
-        return self._existing(request)
+        return self._existing(request) if request.name else self._list(request)
+
+    def _post(self, request: Request) -> JsonObject:
+        return self.create(request.resource, request.body)
 
     def _list(self, request: Request) -> JsonObject:
         wanted = dict(part.split("=") for part in request.query.get("labelSelector", "").split(",") if part)
@@ -174,7 +175,7 @@ class ApiServer:
     def _refused(self, status: int, request: Request, reason: str, message: str) -> Exception:
         return error_of(status, request.words, {"reason": reason, "message": message})
 
-    # --- storage, also used by the controllers and by people ------------------------------------------------------------
+    # --- storage, also used by the controllers and by people ---
 
     def create(self, resource: Resource, manifest: Mapping[str, Any]) -> JsonObject:
         """Store a new object."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
+
 from tests.simulation.api_server import ApiServer, Change, JsonObject, Key, matches
 from tests.simulation.behaviour import GOOD, Behaviour
 from tests.simulation.timeline import Timeline, stamp
@@ -79,7 +79,7 @@ class Controllers:
         if item is not None:
             self._queue_of[key[0]](item)
 
-    # --- garbage -----------------------------------------------------------------------------------------------------
+    # --- garbage ---
 
     def _collect_soon(self, change: Change) -> None:
         uid = (change.before or {})["metadata"]["uid"]
@@ -94,7 +94,7 @@ class Controllers:
                 else:
                     self.server.remove(resources.BY_KIND[kind], name)
 
-    # --- Deployments and pods ------------------------------------------------------------------------------------------
+    # --- Deployments and pods ---
 
     def _scale_pods(self, deployment: JsonObject) -> None:
         pods = [pod for pod in self.pods_of(deployment) if "deletionTimestamp" not in pod["metadata"]]
@@ -146,7 +146,7 @@ class Controllers:
         """By the version label."""
         return self.behaviours.get((item["metadata"].get("labels") or {}).get(names.LABEL_VERSION, ""), GOOD)
 
-    def _set_pod(self, name: str, **changes: Any) -> None:
+    def _set_pod(self, name: str, **changes: object) -> None:
         pod = self.server.objects.get(("Pod", name))
         if pod is not None:
             self.server.replace(resources.POD, {**pod, "status": {**pod["status"], **changes}})
@@ -183,7 +183,7 @@ class Controllers:
             self._queue(("Deployment", owner["name"].removesuffix("-rs")), REACTION_SECONDS)
             self._queue_all("Service", REACTION_SECONDS)
 
-    # --- Services ------------------------------------------------------------------------------------------------------
+    # --- Services ---
 
     def _publish_endpoints(self, service: JsonObject) -> None:
         name, selector = service["metadata"]["name"], service["spec"].get("selector") or {}
@@ -214,7 +214,7 @@ class Controllers:
             if seconds is not None:
                 self.timeline.after(seconds, partial(self._crash, pod["metadata"]["name"]))
 
-    # --- Jobs ----------------------------------------------------------------------------------------------------------
+    # --- Jobs ---
 
     def _run_job(self, job: JsonObject) -> None:
         name = job["metadata"]["name"]
@@ -243,7 +243,7 @@ class Controllers:
         if job is not None and job["metadata"]["uid"] == uid:
             self.server.remove(resources.JOB, name)
 
-    # --- autoscalers -----------------------------------------------------------------------------------------------------
+    # --- autoscalers ---
 
     def _autoscale(self, scaler: JsonObject) -> None:
         """Serving revisions by the load, others down to the least; never down while that is switched off."""

@@ -9,11 +9,13 @@ from typing import Any
 from agentteam_operator.api.status import Phase, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
+
 from tests.simulation.controllers import is_ready
 from tests.simulation.faults import OF_NEWS, OF_READS, OF_WRITES, Fault, Plan, Strike
 from tests.simulation.run import Run
 from tests.simulation.scenarios import ALL
 from tests.simulation.world import TEAM, Record, World
+
 
 @dataclass(frozen=True, slots=True)
 class Played:
@@ -50,7 +52,9 @@ def _status(world: World) -> dict[str, Any]:
         "candidate": status.candidate_revision,
         "ready": status.ready,
         "conditions": sorted((entry.type, entry.status, entry.reason) for entry in status.conditions),
-        "revisions": [(entry.hash, entry.version, entry.outcome, entry.reason, entry.image) for entry in status.revisions],
+        "revisions": [
+            (entry.hash, entry.version, entry.outcome, entry.reason, entry.image) for entry in status.revisions
+        ],
         "rollout": rollout and (rollout.phase, rollout.revision, rollout.base_revision, rollout.reason, rollout.weight),
         "gates": rollout and sorted((gate.name, gate.verdict) for gate in rollout.gates),
         "timeline": rollout and _timeline(rollout),
@@ -58,12 +62,12 @@ def _status(world: World) -> dict[str, Any]:
 
 
 def _timeline(rollout: RolloutStatus) -> list[tuple[str, str]]:
-    """A good rollout's every step. How far a bad one gets before it is found out is a matter of seconds: its end only."""
+    """Every step of a good rollout. How far a bad one gets until it is found out is a matter of seconds: its end."""
     entries = [(entry.phase.value, entry.reason) for entry in rollout.transitions]
     return entries if rollout.phase is Phase.COMPLETED else entries[-2:]
 
 
-# --- plans -------------------------------------------------------------------------------------------------------------
+# --- plans ---
 
 
 def singles(undisturbed: Played) -> Iterator[Plan]:
@@ -88,7 +92,7 @@ def crash_pairs(undisturbed: Played, within: int) -> Iterator[Plan]:
             yield Plan(undisturbed.plan.scenario, strikes)
 
 
-def difference(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
+def difference(wanted: object, found: object, path: str = "") -> Iterator[str]:
     """Where two end states differ, for people."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         for key in sorted({*wanted, *found}):

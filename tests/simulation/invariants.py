@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
 
 from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.view import IN_PROGRESS
 from agentteam_operator.kube import resources
 from agentteam_operator.observe.assemble import controlled
+
 from tests.simulation.api_server import Change, JsonObject, Request, matches
 from tests.simulation.controllers import is_ready
 from tests.simulation.faults import Fault
@@ -92,7 +92,7 @@ def broken(name: str, words: str) -> Violation:
     return Violation(f"{name}: {words}")
 
 
-# --- writes ------------------------------------------------------------------------------------------------------------
+# --- writes ---
 
 
 def only_own_objects_are_written(watch: Invariants, request: Request) -> None:
@@ -212,7 +212,7 @@ WRITE_CHECKS = (
 )
 
 
-# --- states ------------------------------------------------------------------------------------------------------------
+# --- states ---
 
 
 def pod_templates_never_change(watch: Invariants, change: Change) -> None:
@@ -307,11 +307,11 @@ def _in_the_dark(world: World) -> bool:
     return in_progress and any(_revision(pod) in rescuers for pod in ready)
 
 
-def _revision(item: JsonObject) -> Any:
-    return item["metadata"]["labels"].get(names.LABEL_REVISION)
+def _revision(item: JsonObject) -> str:
+    return str(item["metadata"]["labels"].get(names.LABEL_REVISION))
 
 
-# --- ends --------------------------------------------------------------------------------------------------------------
+# --- ends ---
 
 
 def every_transition_is_told_once(watch: Invariants) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
 from agentteam_operator.core.state import PodCounters, Snapshot
 from agentteam_operator.kube import resources
+
 from tests.simulation.api_server import ApiServer, JsonObject
 from tests.simulation.controllers import Controllers
 

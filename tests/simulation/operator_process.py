@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from agentteam_operator.apply import KubeWriter
 from agentteam_operator.core import names
-from agentteam_operator.core.state import Environment, Snapshot
+from agentteam_operator.core.state import Environment, Observed, Snapshot
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import JSON, REQUEST_TIMEOUT_SECONDS, KubeClient
 from agentteam_operator.kube.errors import KubeError
@@ -19,8 +19,8 @@ from agentteam_operator.observe.sampler import Sampling
 from agentteam_operator.observe.store import Store, TeamKey
 from agentteam_operator.queue import WakeQueue
 from agentteam_operator.reconcile import Reconciler
+
 from tests.simulation.api_server import ApiServer, Change, JsonObject, Request, parse
-from tests.simulation.timeline import Timeline
 
 WATCH_SECONDS = 0.02
 """From a change to its arrival in the cache."""
@@ -91,7 +91,7 @@ class OperatorProcess:
     def __init__(
         self,
         name: str,
-        timeline: Timeline,
+        *,
         server: ApiServer,
         wire: Wire,
         environment: Environment,
@@ -108,7 +108,7 @@ class OperatorProcess:
         self.generation = 0
         self.ticks = 0
         self.crashes: list[str] = []
-        self._timeline = timeline
+        self._timeline = server.timeline
         self._server = server
         self._wire = wire
         self._look = look
@@ -177,9 +177,9 @@ class OperatorProcess:
     def _environment(self) -> Environment:
         return self.environment
 
-    # --- what the reconciler asks for ------------------------------------------------------------------------------------
+    # --- what the reconciler asks for ---
 
-    async def observe(self, key: TeamKey, *, live: bool = False) -> Any:
+    async def observe(self, key: TeamKey, *, live: bool = False) -> Observed | None:
         """The real observer's answer; all requests of one read are one place for a fault."""
         self.reading = f"{self.name}.{self.generation}.{self.ticks}.{'live' if live else 'cache'}"
         try:
@@ -198,7 +198,7 @@ class OperatorProcess:
     def latest(self, key: TeamKey) -> Snapshot | None:  # noqa: ARG002
         return self._latest
 
-    # --- the watch -------------------------------------------------------------------------------------------------------
+    # --- the watch ---
 
     def hear(self, change: Change, seconds: float) -> None:
         """Take a change into the cache after a delay, unless the process that would have heard of it is gone."""
@@ -219,7 +219,7 @@ class OperatorProcess:
         ours = (item["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
         return kind == names.KIND or (kind in _WATCHED and ours)
 
-    # --- running -----------------------------------------------------------------------------------------------------------
+    # --- running ---
 
     async def run_due(self) -> None:
         """Do what is due now: a resync, a sample, a tick."""

@@ -1,4 +1,4 @@
-"""One run of a scenario, from the first spec to the proof that nothing more is written; it can be copied at any step."""
+"""One run of a scenario, from the first spec to the proof of silence. It can be copied at any step."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import copy
 from collections.abc import Callable, Iterator
 from enum import IntEnum, auto
 from functools import cache
-from typing import Any, Self
+from typing import Self
 from unittest import mock
 
 import yaml
-
 from agentteam_operator.api.status import Phase
+
 from tests.simulation.faults import Plan
 from tests.simulation.invariants import Invariants, a_deleted_team_leaves_nothing, every_transition_is_told_once
 from tests.simulation.operator_process import RESYNC_SECONDS
@@ -108,14 +108,17 @@ class Run:
 
     def _enter(self, stage: Stage) -> None:
         self.stage = stage
-        self.stage_ends_at = self.world.timeline.seconds + {
-            Stage.PREPARING: FIRST_ROLLOUT_SECONDS,
-            Stage.WAITING: QUIET_SECONDS,
-            Stage.TELLING: self.story.seconds + RESYNC_SECONDS,
-            Stage.ENDING: QUIET_SECONDS + RESYNC_SECONDS,
-            Stage.STEADY: 2 * RESYNC_SECONDS,
-            Stage.OVER: 0.0,
-        }[stage]
+        self.stage_ends_at = (
+            self.world.timeline.seconds
+            + {
+                Stage.PREPARING: FIRST_ROLLOUT_SECONDS,
+                Stage.WAITING: QUIET_SECONDS,
+                Stage.TELLING: self.story.seconds + RESYNC_SECONDS,
+                Stage.ENDING: QUIET_SECONDS + RESYNC_SECONDS,
+                Stage.STEADY: 2 * RESYNC_SECONDS,
+                Stage.OVER: 0.0,
+            }[stage]
+        )
         if stage is Stage.TELLING:
             self.first = self._places()
         if stage is Stage.STEADY:
@@ -150,7 +153,7 @@ _load_yaml = yaml.safe_load
 
 
 @cache
-def _remembered_yaml(text: str) -> Any:
+def _remembered_yaml(text: str) -> object:
     """Parsing takes most of the time of a run, and it is always the same few documents."""
     return _load_yaml(text)
 

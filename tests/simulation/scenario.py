@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core.state import Environment
+
 from tests.simulation.behaviour import Behaviour
 from tests.simulation.specs import revision, spec
 from tests.simulation.world import ENVIRONMENT, World
@@ -58,7 +59,7 @@ class Scenario:
     """Longest time that the story may take, undisturbed or not."""
 
 
-# --- conditions --------------------------------------------------------------------------------------------------------
+# --- conditions ---
 
 
 def at_once(_: World) -> bool:
@@ -77,6 +78,7 @@ def in_phase(phase: Phase, version: str = "") -> Condition:
 
 def after(seconds: float, condition: Condition) -> Condition:
     """So many seconds after something came to be so."""
+
     def later(world: World) -> bool:
         if id(later) not in world.since and condition(world):
             world.since[id(later)] = world.timeline.seconds
@@ -90,12 +92,12 @@ def _nothing() -> None:
     """A moment at which to look again."""
 
 
-# --- deeds -------------------------------------------------------------------------------------------------------------
+# --- deeds ---
 
 
 def apply(version: str, **fields: object) -> Deed:
     """People apply this version's spec."""
-    return lambda world: world.apply_team(spec(version, **fields))  # type: ignore[arg-type]
+    return lambda world: world.apply_team(spec(version, **fields))
 
 
 def all_do(*deeds: Deed) -> Deed:

@@ -8,6 +8,7 @@ from typing import Any
 from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
+
 from tests.simulation.behaviour import Behaviour
 from tests.simulation.scenario import (
     Deed,
@@ -28,7 +29,10 @@ from tests.simulation.world import ENVIRONMENT, TEAM, World
 ON_TRIAL = (Phase.PREPARING, Phase.HEALTH_CHECKING, Phase.SHIFTING, Phase.WATCHING, Phase.SWITCHING, Phase.SETTLING)
 IMMEDIATE = {"traffic": {"mode": "Immediate"}}
 AUTO: dict[str, Any] = {"traffic": {}}
-AUTOSCALED = {"replicas": None, "autoscaling": {"minReplicas": 3, "maxReplicas": 10, "targetCPUUtilization": 70}}
+AUTOSCALED: dict[str, Any] = {
+    "replicas": None,
+    "autoscaling": {"minReplicas": 3, "maxReplicas": 10, "targetCPUUtilization": 70},
+}
 QUIET = 0.0
 """Runs per second of a team that nobody asks anything."""
 
@@ -41,15 +45,13 @@ CRASHING_ALONE = Behaviour(crashes_alone_after_seconds=2.0)
 UNHEALTHY = Behaviour(healthy=False)
 
 CREATED = End(Phase.COMPLETED, active="1", outcomes={"1": Outcome.SUCCESSFUL}, sizes={"1": 3})
-UPGRADED = End(
-    Phase.COMPLETED, active="2", outcomes={"1": Outcome.SUCCESSFUL, "2": Outcome.SUCCESSFUL}, sizes={"2": 3}
-)
+UPGRADED = End(Phase.COMPLETED, active="2", outcomes={"1": Outcome.SUCCESSFUL, "2": Outcome.SUCCESSFUL}, sizes={"2": 3})
 
 
-def rolled_back(reason: str, **changes: Any) -> End:
+def rolled_back(reason: str, size: int = 3) -> End:
     """Version 1 serves as before, and version 2 is remembered for its fault."""
     outcomes = {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}
-    return replace(End(Phase.ROLLED_BACK, "1", reason, outcomes, {"1": 3}), **changes)
+    return End(Phase.ROLLED_BACK, "1", reason, outcomes, {"1": size})
 
 
 def given_up(reason: str) -> End:
@@ -69,7 +71,7 @@ def upgrade(
     two: Behaviour | None = None,
     runs_per_second: float = 40.0,
     then: tuple[Step, ...] = (),
-    **fields: Any,
+    **fields: object,
 ) -> Scenario:
     """Version 2 is applied to a team of version 1, both with `fields`."""
     return Scenario(
@@ -82,7 +84,7 @@ def upgrade(
     )
 
 
-# --- meddling ----------------------------------------------------------------------------------------------------------
+# --- meddling ---
 
 
 def tamper(world: World) -> None:
@@ -128,7 +130,7 @@ def operator_upgrade(world: World) -> None:
             process.die()
 
 
-# --- the scenarios -----------------------------------------------------------------------------------------------------
+# --- the scenarios ---
 
 CREATE = Scenario("create", (Step(at_once, apply("1")),), CREATED, first=None)
 
@@ -169,7 +171,7 @@ ROLLBACK = upgrade("errors", rolled_back("WorseThanBlue"), two=BAD)
 BAD_UPGRADES = (
     ROLLBACK,
     upgrade("errors-immediate", rolled_back("AboveLimit"), two=BAD, rollout=IMMEDIATE),
-    upgrade("errors-single-replica", rolled_back("WorseThanBlue", sizes={"1": 1}), two=BAD, replicas=1, rollout=AUTO),
+    upgrade("errors-single-replica", rolled_back("WorseThanBlue", size=1), two=BAD, replicas=1, rollout=AUTO),
     upgrade("memory", rolled_back("AboveLimit"), two=LEAKING),
     upgrade("never-ready", rolled_back("ReadyTimeout"), two=NEVER_READY),
     upgrade("image-not-found", rolled_back("ImagePullFailed"), two=NO_IMAGE),
@@ -209,10 +211,7 @@ REVERTED = End(
 )
 
 REVERSIONS = (
-    *(
-        upgrade(f"reverted-in-{phase.value}", REVERTED, then=(Step(in_phase(phase), apply("1")),))
-        for phase in ON_TRIAL
-    ),
+    *(upgrade(f"reverted-in-{phase.value}", REVERTED, then=(Step(in_phase(phase), apply("1")),)) for phase in ON_TRIAL),
     upgrade(
         "back-to-a-retained-revision",
         replace(UPGRADED, active="1", sizes={"1": 3}),
@@ -226,17 +225,16 @@ REVERSIONS = (
     ),
 )
 
-DELETION = replace(
-    upgrade("deleted-in-Watching", then=(Step(in_phase(Phase.WATCHING), delete),)), end=None
-)
+DELETION = replace(upgrade("deleted-in-Watching", then=(Step(in_phase(Phase.WATCHING), delete),)), end=None)
 
 DELETIONS = tuple(
-    replace(upgrade(f"deleted-in-{phase.value}", then=(Step(in_phase(phase), delete),)), end=None)
-    for phase in (*ON_TRIAL, Phase.COMPLETED)
-) + (
-    replace(upgrade("deleted-in-RollingBack", two=BAD, then=(Step(in_phase(Phase.ROLLING_BACK), delete),)), end=None),
-    replace(upgrade("deleted-in-RolledBack", two=BAD, then=(Step(in_phase(Phase.ROLLED_BACK), delete),)), end=None),
-)  # fmt: skip
+    replace(upgrade(f"deleted-in-{phase.value}", two=two, then=(Step(in_phase(phase), delete),)), end=None)
+    for phase, two in (
+        *((phase, None) for phase in (*ON_TRIAL, Phase.COMPLETED)),
+        (Phase.ROLLING_BACK, BAD),
+        (Phase.ROLLED_BACK, BAD),
+    )
+)
 
 SCALING = (
     upgrade("scaled-up-in-mid-rollout", replace(UPGRADED, sizes={"2": 5}), then=(
@@ -252,7 +250,7 @@ SCALING = (
         Step(in_phase(Phase.PREPARING), load(8)),
         Step(after(5, in_phase(Phase.WATCHING)), load(3)),
     ), **AUTOSCALED),
-    upgrade("autoscaled-errors", rolled_back("WorseThanBlue", sizes={"1": 8}), two=BAD, then=(
+    upgrade("autoscaled-errors", rolled_back("WorseThanBlue", size=8), two=BAD, then=(
         Step(in_phase(Phase.PREPARING), load(8)),
     ), **AUTOSCALED),
 )  # fmt: skip
@@ -295,4 +293,3 @@ ALL = {
 
 EXPLORED = (CREATE, UPGRADE, ROLLBACK, DELETION)
 """Disturbed at every request and every piece of news."""
-

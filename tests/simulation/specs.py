@@ -19,7 +19,7 @@ DRAIN_SECONDS = 5
 STEPS = ({"weight": 25, "holdSeconds": 10}, {"weight": 50, "holdSeconds": 0})
 
 
-def spec(version: str, *, rollout: Mapping[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+def spec(version: str, *, rollout: object = None, **fields: object) -> dict[str, Any]:
     """A valid spec; `fields` and `rollout` replace parts of it."""
     document = {
         "version": version,
@@ -37,7 +37,7 @@ def spec(version: str, *, rollout: Mapping[str, Any] | None = None, **fields: An
             "drainSeconds": DRAIN_SECONDS,
             "traffic": {"steps": list(STEPS)},
             "analysis": {"intervalSeconds": 5},
-            **(rollout or {}),
+            **(rollout if isinstance(rollout, Mapping) else {}),
         },
         **fields,
     }

@@ -8,8 +8,8 @@ import pytest
 
 from tests.simulation.explorer import baseline, crash_pairs, disturb, play, singles
 from tests.simulation.faults import Fault, Plan, Strike
-from tests.simulation.scenarios import CREATE, EXPLORED, ROLLBACK
 from tests.simulation.scenario import Scenario
+from tests.simulation.scenarios import CREATE, EXPLORED, ROLLBACK
 
 PAIRS_WITHIN = 2
 """How soon after the restart the second crash of a pair comes in the test run; more on the command line."""

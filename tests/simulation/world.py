@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from structlog.typing import EventDict, WrappedLogger
-
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.state import Environment
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.errors import Conflict, Retryable
+from structlog.typing import EventDict, WrappedLogger
+
 from tests.simulation.api_server import NAMESPACE, ApiServer, Change, JsonObject, Request
 from tests.simulation.behaviour import Behaviour
 from tests.simulation.controllers import Controllers
@@ -91,11 +91,11 @@ class World:
     def add_operator(self, name: str, environment: Environment) -> OperatorProcess:
         """Start an operator process."""
         look = self.load.snapshot
-        process = OperatorProcess(name, self.timeline, self.server, self, environment, look, KEY)
+        process = OperatorProcess(name, server=self.server, wire=self, environment=environment, look=look, team=KEY)
         self.operators.append(process)
         return process
 
-    # --- time ------------------------------------------------------------------------------------------------------------
+    # --- time ---
 
     async def step(self, end: float) -> bool:
         """Go to the next moment at which something happens, and let it happen; False if none comes before `end`."""
@@ -125,7 +125,7 @@ class World:
             self.note(f"{process.name} dies")
             process.die()
 
-    # --- Wire ----------------------------------------------------------------------------------------------------------
+    # --- Wire ---
 
     def send(self, process: OperatorProcess, request: Request, group: str) -> JsonObject:
         """Carry a request out, or whatever the plan has in store for it."""
@@ -225,7 +225,7 @@ class World:
             yield process.environment
             yield from process.observer._specs.values()
 
-    # --- reading ---------------------------------------------------------------------------------------------------------
+    # --- reading ---
 
     @property
     def team(self) -> JsonObject | None:
@@ -256,7 +256,7 @@ class World:
     def deployment(self, revision: str) -> JsonObject | None:
         return self.server.objects.get(("Deployment", names.revision_object(TEAM, revision)))
 
-    # --- people ----------------------------------------------------------------------------------------------------------
+    # --- people ---
 
     def apply_team(self, spec: Mapping[str, Any]) -> None:
         """Create the team, or change its spec."""
@@ -279,7 +279,7 @@ class World:
         self.note("people delete the team")
         self.server.remove(resources.AGENT_TEAM, TEAM)
 
-    # --- the record ------------------------------------------------------------------------------------------------------
+    # --- the record ---
 
     def note(self, words: str) -> None:
         """A line of the trace."""
