@@ -2,7 +2,7 @@
 
 The local one (tests/cluster) is built and started as needed. With ``CLUSTER=existing`` it is the current kubeconfig's:
 kind and k3d take images from the local docker; any other cluster must be able to pull them, so they are pushed to
-``IMAGE_REPOSITORY``.
+``IMAGE_REPOSITORY``. ``IMAGE_BUILDER=none`` takes the images that are there already.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .screen import Screen
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL, EXISTING = "local", "existing"
+_BUILDS = os.environ.get("IMAGE_BUILDER") != "none"
 _TAIL_LINES = 30
 _TOOLS_CONTEXT = ROOT / "build" / "model-endpoint"
 _TOOLS_DOCKERFILE = ROOT / "tests" / "model_endpoint" / "Dockerfile"
@@ -82,7 +83,11 @@ def _local(images: Images, screen: Screen) -> Target:
         raise DemoError(
             "the local cluster needs Linux: run with CLUSTER=existing on a cluster of your own, such as kind"
         )
+    tools = Tools(kubeconfig=FULL.kubeconfig, bin_dir=bin_dir())
+    target = Target(LOCAL, "the local cluster of tests/cluster", tools, images)
     _stream(screen, "python3 -m tests.cluster up")
+    if not _BUILDS:
+        return target
     _stream(screen, "scripts/build-images", IMAGE_BUILDER="cluster")
     _copy_tools_context()
     _stream(
@@ -91,8 +96,7 @@ def _local(images: Images, screen: Screen) -> Target:
         f" --tag {images.model_endpoint} --build-arg AGENT_IMAGE={images.name('agentteam-agent')}"
         f" {_TOOLS_CONTEXT.relative_to(ROOT)}",
     )
-    tools = Tools(kubeconfig=FULL.kubeconfig, bin_dir=bin_dir())
-    return Target(LOCAL, "the local cluster of tests/cluster", tools, images)
+    return target
 
 
 def _existing(images: Images, screen: Screen) -> Target:
@@ -106,6 +110,9 @@ def _existing(images: Images, screen: Screen) -> Target:
             raise DemoError(f"{program} is not on PATH, and CLUSTER=existing needs it: {mend}")
     context = tools.kubectl("config", "current-context").strip()
     tools.kubectl("get", "--raw", "/readyz", timeout_seconds=20)
+    target = Target(EXISTING, f"the kubeconfig's current context, {context}", tools, images)
+    if not _BUILDS:
+        return target
     deliver = _delivery(context, images)
     _stream(screen, "scripts/build-images", IMAGE_BUILDER="docker")
     _copy_tools_context()
@@ -114,7 +121,7 @@ def _existing(images: Images, screen: Screen) -> Target:
     _stream(screen, f"{build} --build-arg AGENT_IMAGE={agent} {_TOOLS_CONTEXT.relative_to(ROOT)}")
     for image in ("agentteam-operator", "agentteam-agent", "agentteam-model-endpoint"):
         _stream(screen, f"{deliver} {images.name(image)}")
-    return Target(EXISTING, f"the kubeconfig's current context, {context}", tools, images)
+    return target
 
 
 def _delivery(context: str, images: Images) -> str:

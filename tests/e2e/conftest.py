@@ -9,47 +9,14 @@ from typing import Any
 
 import pytest
 
-from demo.screen import Screen
-from demo.target import LOCAL, ROOT, prepare
-from tests.cluster.profiles import FULL
-from tests.e2e.harness import MODEL_NAMESPACE, OPERATOR, OPERATOR_NAMESPACE, Cluster, diagnosis
-
-VALUES = (
-    "prometheus.install=true",
-    # Quick scrapes and a short lease, so that the tests wait for the operator and not for their own settings.
-    "prometheus.scrapeIntervalSeconds=1",
-    "extraEnv[0].name=LEASE_DURATION_SECONDS",
-    "extraEnv[0].value=4",
-    "extraEnv[1].name=LEASE_RENEW_DEADLINE_SECONDS",
-    "extraEnv[1].value=3",
-    "extraEnv[2].name=LEASE_RETRY_SECONDS",
-    "extraEnv[2].value=1",
-)
-STRING_VALUES = {value for value in VALUES if ".value=" in value}
+from tests.e2e.harness import Cluster, diagnosis
+from tests.e2e.install import install
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """The local cluster with the operator installed from the chart; it stays up."""
-    target = prepare(LOCAL, Screen())
-    tools = target.tools
-    arguments = [word for value in target.helm_values for word in ("--set", value)]
-    for value in VALUES:
-        arguments += ["--set-string" if value in STRING_VALUES else "--set", value]
-    chart = str(ROOT / "charts" / "agentteam-operator")
-    tools.helm(
-        "upgrade", "--install", OPERATOR, chart, "-n", OPERATOR_NAMESPACE, "--create-namespace", "--wait", *arguments
-    )
-    # The images' tag never changes: a new build must replace the pod of the last one.
-    tools.kubectl("rollout", "restart", f"deployment/{OPERATOR}", "-n", OPERATOR_NAMESPACE)
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MODEL_NAMESPACE}}
-    tools.apply(namespace, MODEL_NAMESPACE)
-    tools.apply((ROOT / "tests/model_endpoint/deploy.yaml").read_text(), MODEL_NAMESPACE)
-    tools.kubectl("rollout", "restart", "deployment/model-endpoint", "-n", MODEL_NAMESPACE)
-    cluster = Cluster(target, FULL.audit_log)
-    cluster.await_operator()
-    tools.kubectl("rollout", "status", "deployment/model-endpoint", "-n", MODEL_NAMESPACE, "--timeout=60s")
-    return cluster
+    return install()
 
 
 @pytest.fixture(scope="module")

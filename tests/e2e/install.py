@@ -1,0 +1,40 @@
+"""The operator, its Prometheus and the scripted model in the local cluster, as all end-to-end tests use them."""
+
+from __future__ import annotations
+
+from demo.screen import Screen
+from demo.target import LOCAL, ROOT, Target, prepare
+from tests.cluster.profiles import FULL
+from tests.e2e.harness import MODEL_NAMESPACE, OPERATOR, OPERATOR_NAMESPACE, Cluster
+
+CHART = str(ROOT / "charts" / "agentteam-operator")
+# Quick scrapes and a short lease, so that the tests wait for the operator and not for their own settings.
+VALUES = ("prometheus.install=true", "prometheus.scrapeIntervalSeconds=1")
+ENVIRONMENT = {"LEASE_DURATION_SECONDS": "4", "LEASE_RENEW_DEADLINE_SECONDS": "3", "LEASE_RETRY_SECONDS": "1"}
+
+
+def install() -> Cluster:
+    """Have all of it running in its newest builds. Nothing is taken away: the next run finds it."""
+    target = prepare(LOCAL, Screen())
+    tools = target.tools
+    tools.helm(*helm_arguments(target))
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MODEL_NAMESPACE}}
+    tools.apply(namespace, MODEL_NAMESPACE)
+    tools.apply((ROOT / "tests/model_endpoint/deploy.yaml").read_text(), MODEL_NAMESPACE)
+    # The images' tag never changes: a new build must replace the pods of the last one.
+    tools.kubectl("rollout", "restart", f"deployment/{OPERATOR}", "-n", OPERATOR_NAMESPACE)
+    tools.kubectl("rollout", "restart", "deployment/model-endpoint", "-n", MODEL_NAMESPACE)
+    cluster = Cluster(target, FULL.audit_log)
+    cluster.await_operator()
+    tools.kubectl("rollout", "status", "deployment/model-endpoint", "-n", MODEL_NAMESPACE, "--timeout=60s")
+    return cluster
+
+
+def helm_arguments(target: Target) -> list[str]:
+    """``helm upgrade --install`` with the tests' values."""
+    arguments = ["upgrade", "--install", OPERATOR, CHART, "-n", OPERATOR_NAMESPACE, "--create-namespace", "--wait"]
+    for value in (*target.helm_values, *VALUES):
+        arguments += ["--set", value]
+    for index, (name, value) in enumerate(ENVIRONMENT.items()):
+        arguments += ["--set", f"extraEnv[{index}].name={name}", "--set-string", f"extraEnv[{index}].value={value}"]
+    return arguments
