@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit simulation integration e2e bench images crds cluster-up cluster-down
+.PHONY: help setup demo test check unit simulation integration e2e cluster-test bench images crds cluster-up cluster-down
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONSAFEPATH := 1
@@ -32,7 +32,7 @@ check: setup ## lint, format, types, layering
 unit: setup ## unit tests
 	$(call STEP,unit tests)
 	@.venv/bin/python -m tests.cluster build --profile fast
-	$(PYTEST) tests/unit
+	$(PYTEST) tests/unit tests/cluster
 
 simulation: setup ## the fault explorer and the judgement's error rates, deterministic part
 	$(call STEP,simulation)
@@ -47,6 +47,10 @@ e2e: setup ## tests on a real node with a real Prometheus
 	$(call STEP,end-to-end tests on a real node)
 	@.venv/bin/python -m tests.cluster up --profile full
 	$(PYTEST) tests/e2e
+
+cluster-test: setup ## tests of the local cluster itself: takes it down, kills it half-way, mends it
+	$(call STEP,tests of the local cluster)
+	$(PYTEST) -m cluster tests/cluster
 
 bench: setup ## measure, and write docs/benchmarks
 	@.venv/bin/python -m tests.cluster up --profile full

@@ -81,8 +81,8 @@ METRICS_SERVER = Module("metrics-server", _same_names("metrics-server"))
 HELM = Module("helm", _same_names("helm"))
 PROMETHEUS = Module("prometheus", _same_names("prometheus", "promtool"), tags=("remove_all_sd", "enable_kubernetes_sd"))
 
-FAST_MODULES = (ETCD, KUBERNETES)
-FULL_MODULES = (*FAST_MODULES, CONTAINERD, CNI, PAUSE, COREDNS, METRICS_SERVER, HELM, PROMETHEUS)
+FAST_MODULES = (ETCD, KUBERNETES, HELM, PROMETHEUS)
+FULL_MODULES = (*FAST_MODULES, CONTAINERD, CNI, PAUSE, COREDNS, METRICS_SERVER)
 PROFILE_MODULES = {"fast": FAST_MODULES, "full": FULL_MODULES}
 
 
