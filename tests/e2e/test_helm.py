@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from demo.kube import Json, Tools, Watch
+from demo.kube import Json, Watch
 from demo.target import ROOT
 from tests.e2e.harness import (
     OPERATOR,
     OPERATOR_NAMESPACE,
     QUICK_ROLLOUT,
+    REVISION_LABEL,
     TEAM_LABEL,
     Cluster,
     Team,
@@ -56,11 +57,11 @@ class Running:
     """Each pod's UID with its containers' restarts."""
 
     @classmethod
-    def of(cls, tools: Tools, namespace: str, name: str) -> Running:
-        """What of the team runs now."""
-        labels = f"{TEAM_LABEL}={name}"
-        deployments = [item for item in tools.list("deployments", namespace, labels) if item["spec"]["replicas"]]
-        pods = tools.list("pods", namespace, f"{labels},agentteam.dev/role=server")
+    def of(cls, team: Team) -> Running:
+        """What of the active revision runs now; the one before it may still be drained."""
+        labels = f"{TEAM_LABEL}={team.name},{REVISION_LABEL}={team.active}"
+        deployments = team.tools.list("deployments", team.namespace, labels)
+        pods = team.pods(team.active)
         return cls(
             templates={item["metadata"]["name"]: item["spec"]["template"] for item in deployments},
             generations={item["metadata"]["name"]: item["metadata"]["generation"] for item in deployments},
@@ -140,7 +141,7 @@ def test_upgrade_and_rollback_write_no_pod_template_of_a_running_team(
 ) -> None:
     tools, first = cluster.tools, team.active
     usual_image, (repository, _, tag) = operator_image(cluster), newer_image.rpartition(":")
-    before = Running.of(tools, team.namespace, team.name)
+    before = Running.of(team)
     with team.load(20) as load:
         # Other builders, and another default agent image, one that doesn't even exist: a running team mustn't notice.
         values = (f"image.repository={repository}", f"image.tag={tag}", "agentImage.tag=no-such-image")
@@ -148,7 +149,7 @@ def test_upgrade_and_rollback_write_no_pod_template_of_a_running_team(
         tools.helm("upgrade", *RELEASE, "--reset-then-reuse-values", *WAIT, *settings)
         await_acting_operator(cluster)
         assert operator_image(cluster) == newer_image
-        assert Running.of(tools, team.namespace, team.name) == before
+        assert Running.of(team) == before
 
         # The new builders are at work: the next revision bears their mark, and the first one's template still doesn't.
         team.change(version="1.1.0", image=cluster.target.images.name("agentteam-agent"))
@@ -161,11 +162,11 @@ def test_upgrade_and_rollback_write_no_pod_template_of_a_running_team(
         team.watch.wait_for(is_ready, 30, "the second version to be settled")
 
         # Back to the release before: the team goes on with what the newer operator made.
-        before = Running.of(tools, team.namespace, team.name)
+        before = Running.of(team)
         tools.helm("rollback", OPERATOR, "-n", OPERATOR_NAMESPACE, *WAIT)
         await_acting_operator(cluster)
         assert operator_image(cluster) == usual_image
-        assert Running.of(tools, team.namespace, team.name) == before
+        assert Running.of(team) == before
         assert is_ready(tools.get("agentteam", team.name, team.namespace))
         stop_and_check(load)
 
@@ -173,16 +174,16 @@ def test_upgrade_and_rollback_write_no_pod_template_of_a_running_team(
 def test_uninstall_leaves_teams_serving_and_reinstall_adopts_them(cluster: Cluster, team: Team, tmp_path: Path) -> None:
     tools, first, values = cluster.tools, team.active, tmp_path / "values.yaml"
     values.write_text(tools.helm("get", "values", OPERATOR, "-n", OPERATOR_NAMESPACE, "--output", "yaml"))
-    before = Running.of(tools, team.namespace, team.name)
+    before = Running.of(team)
     with team.load(20) as load:
         tools.helm("uninstall", OPERATOR, "-n", OPERATOR_NAMESPACE, *WAIT)
         assert tools.list("deployments", OPERATOR_NAMESPACE, f"app.kubernetes.io/instance={OPERATOR}") == []
         assert is_ready(tools.get("agentteam", team.name, team.namespace)), "the CRD and its objects are kept"
-        assert Running.of(tools, team.namespace, team.name) == before
+        assert Running.of(team) == before
 
         tools.helm("install", *RELEASE, *WAIT, "--values", str(values))
         await_acting_operator(cluster)
-        assert Running.of(tools, team.namespace, team.name) == before
+        assert Running.of(team) == before
 
         # Adopted: the next change is rolled out as if nothing had been.
         team.change(version="1.1.0")
