@@ -228,6 +228,15 @@ class Team:
         )
         return self.await_phase(name, timeout_seconds)
 
+    def changes_within(self, seconds: float) -> bool:
+        """Whether the object, status included, changes within so many seconds."""
+        version = self.watch.latest["metadata"]["resourceVersion"]
+        try:
+            self.watch.wait_for(lambda team: team["metadata"]["resourceVersion"] != version, seconds, "a change")
+        except TimeoutError:
+            return False
+        return True
+
     @contextlib.contextmanager
     def load(self, rate: float, *, keep_alive_share: float = 0.5, steady_answers: int = 20) -> Iterator[LoadProcess]:
         """A steady load, already answered when the context is entered."""
