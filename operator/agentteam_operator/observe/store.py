@@ -22,6 +22,9 @@ TeamKey = tuple[str, str]
 ObjectKey = tuple[str, str]
 """Kind and name of an object in the team's namespace."""
 
+Listed = tuple[TeamKey | None, str]
+"""What is remembered of an item of a list: its team, and its name."""
+
 MAX_TOMBSTONES = 20_000
 
 
@@ -110,20 +113,23 @@ class Store:
         list_version: str,
         teams: Iterable[TeamKey],
     ) -> None:
-        """Make what is held of one kind, of the given teams, what a list at `list_version` holds.
+        """Make what is held of one kind, of the given teams, what a list at `list_version` holds."""
+        self.keep(resource, [self.take(resource, item) for item in items], list_version, teams)
 
-        Objects that the list doesn't hold are gone, unless they are newer than the list: this is how deletions that no
-        watch told of are seen.
+    def take(self, resource: Resource, item: Mapping[str, Any]) -> Listed:
+        """Hold one item of a list; gives what `keep` wants to know of it."""
+        self.put(resource, item)
+        return team_key(resource, item), item["metadata"]["name"]
+
+    def keep(self, resource: Resource, listed: Iterable[Listed], list_version: str, teams: Iterable[TeamKey]) -> None:
+        """Forget the objects of one kind, of the given teams, that a list at `list_version` doesn't hold.
+
+        This is how deletions are seen that no watch told of. What is newer than the list stays.
         """
-        listed: set[tuple[TeamKey, str]] = set()
-        for item in items:
-            key = team_key(resource, item)
-            if key is not None:
-                listed.add((key, item["metadata"]["name"]))
-                self.put(resource, item)
+        there = set(listed)
         for key in teams:
             for held in _of_kind(self._entries.get(key), resource):
-                if (key, held["metadata"]["name"]) not in listed and version(held) <= int(list_version or 0):
+                if (key, held["metadata"]["name"]) not in there and version(held) <= int(list_version or 0):
                     self.remove(resource, held)
 
     def set_foreign(self, key: TeamKey, foreign: frozenset[ObjectKey]) -> None:

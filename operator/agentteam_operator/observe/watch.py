@@ -2,7 +2,7 @@
 
 Not by kopf, which serves the AgentTeams themselves: its streams keep some KiB for every object that they ever saw,
 fetch ConfigMaps whole, and don't tell of objects that went while a stream was broken. A list here replaces what was
-held, so that such objects go too. Why in full: docs/adr/0006.
+held, so that such objects go too. Why in full: docs/adr/0008.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from agentteam_operator.core import names
 from agentteam_operator.kube.client import JSON, METADATA_ONLY, KubeClient
 from agentteam_operator.kube.errors import Gone, KubeError, Retryable
 from agentteam_operator.kube.resources import CONFIG_MAP, Resource
-from agentteam_operator.observe.store import Store
+from agentteam_operator.observe.store import Listed, Store
 
-PAGE_SIZE = 500
+PAGE_SIZE = 200
 STREAM_SECONDS = 600
 IDLE_SECONDS = 90.0
 """The API server sends a bookmark about every minute: a stream that is silent for longer is dead."""
@@ -70,8 +70,11 @@ class Watch:
                 await asyncio.sleep(_pause_seconds(failures))
 
     async def _list(self) -> str:
-        """Fill the store from a list, page by page; the version to watch from."""
-        items: list[dict[str, Any]] = []
+        """Fill the store from a list, page by page, so that never more than a page is in memory whole.
+
+        Gives the version to watch from.
+        """
+        listed: list[Listed] = []
         version: str = ""
         more = ""
         while True:
@@ -79,11 +82,11 @@ class Watch:
             page = await self._client.list(
                 self._resource, self._namespace, labels=OWN_CHILDREN, metadata_only=self._metadata_only, extra=query
             )
-            items.extend(page.get("items") or [])
+            listed.extend(self._store.take(self._resource, item) for item in page.get("items") or [])
             version, more = str(page["metadata"]["resourceVersion"]), page["metadata"].get("continue", "")
             if not more:
                 break
-        self._store.replace(self._resource, items, version, self._store.known(self._namespace))
+        self._store.keep(self._resource, listed, version, self._store.known(self._namespace))
         self._seen()
         self.synced.set()
         return version
