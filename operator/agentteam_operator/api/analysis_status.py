@@ -16,7 +16,11 @@ MAX_PODS = 2048
 """Most pods of both revisions together that a judgement keeps counters of."""
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
-Packed = Annotated[str, Field(max_length=1024)]
+Durations = Annotated[str, Field(max_length=512, pattern=r"^([0-9]{1,16}( [0-9]{1,16}){0,29})?$")]
+Blocks = Annotated[str, Field(max_length=512, pattern=r"^([0-9]{1,16}/[0-9]{1,16}( [0-9]{1,16}/[0-9]{1,16}){0,11})?$")]
+PodCounts = Annotated[
+    str, Field(max_length=640, pattern=r"^[0-9]{1,16}( [0-9]{1,16}){2}\|([0-9]{1,16}( [0-9]{1,16}){0,29})?$")
+]
 
 
 class ColourCounts(LenientModel):
@@ -28,9 +32,9 @@ class ColourCounts(LenientModel):
     """Runs that ended in success, an error or a timeout."""
     failed: Count = 0
     """Runs that ended in an error or a timeout."""
-    durations: Packed = ""
+    durations: Durations = ""
     """Finished runs by histogram bucket, shortest first, trailing zeros left out."""
-    recent: Packed = ""
+    recent: Blocks = ""
     """Failed/finished runs of the last blocks of answers, oldest first."""
     first_answer_at: Time | None = None
     """When its first runs were seen."""
@@ -58,7 +62,7 @@ class AnalysisStatus(LenientModel):
     """Natural logarithm of the evidence against the candidate, by test; 6.9 means odds of 1,000 : 1."""
     failures: dict[str, Count] = Field(default_factory=dict, max_length=16)
     """Looks in a row at which a metric was over its limit, by metric."""
-    recent_by_pod: dict[str, Packed] = Field(default_factory=dict, max_length=MAX_PODS)
+    recent_by_pod: dict[str, Blocks] = Field(default_factory=dict, max_length=MAX_PODS)
     """Failed/finished runs of each of the candidate's pods in the last blocks of answers, oldest first."""
-    counters: dict[str, Packed] = Field(default_factory=dict, max_length=MAX_PODS)
+    counters: dict[str, PodCounts] = Field(default_factory=dict, max_length=MAX_PODS)
     """Raw counters of each pod when the last block ended, from which the next one is differenced."""

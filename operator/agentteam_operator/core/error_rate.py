@@ -124,8 +124,8 @@ def _unproven(
         return few
     if hangs(state):
         said = (
-            f"{state.green.started - state.green.finished} of green's {state.green.started} runs haven't ended in an answer,"
-            f" of blue's {state.blue.started} only {max(state.blue.started - state.blue.finished, 0)}: they hang"
+            f"{state.green.started - state.green.finished} of green's {state.green.started} runs haven't ended in an"
+            f" answer, of blue's {state.blue.started} only {max(state.blue.started - state.blue.finished, 0)}: they hang"
         )
         return replace(base, verdict=Verdict.INCONCLUSIVE, reason="RunsHang", message=said)
     threshold = evidence.log_threshold(settings)

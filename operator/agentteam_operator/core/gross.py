@@ -66,7 +66,7 @@ def _in_window(state: AnalysisStatus, blocks: int, green: Colour, mode: Mode, li
     concurrent = mode is Mode.CONCURRENT
     green_blocks = recent_blocks(state.green.recent)[-blocks:]
     blue_blocks = recent_blocks(state.blue.recent)[-blocks:] if concurrent else (Tally(),) * len(green_blocks)
-    if len(green_blocks) < blocks:
+    if min(len(green_blocks), len(blue_blocks)) < blocks:
         return None
     pairs = zip(green_blocks[-2:], blue_blocks[-2:], strict=True)
     if not all(_far_above(here, there.rate if concurrent else limit) for here, there in pairs):

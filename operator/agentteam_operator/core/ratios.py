@@ -52,14 +52,15 @@ def hangs(state: AnalysisStatus) -> bool:
     """More of green's runs are open than blue's durations and its own share of unfinished runs explain.
 
     By Little's law a colour that started S runs evenly over T seconds has S * W / T of them open, W being the time that
-    a run takes; blue's 95th percentile stands for W. Three standard deviations (Poisson) are left to chance.
+    a run takes; blue's 95th percentile stands for W. Twice that is allowed, since green's share of the traffic grows
+    from step to step, and three standard deviations (Poisson) are left to chance.
     """
     first, last = state.green.first_answer_at, state.last_block_at
     usual = histogram.quantile_seconds(histogram.unpack(state.blue.durations), _USUAL_QUANTILE)
     if first is None or last is None or usual is None or not state.green.started:
         return False
     elapsed = (last - first).total_seconds()
-    in_flight = 1.0 if elapsed <= usual else usual / elapsed
+    in_flight = 1.0 if elapsed <= 2 * usual else 2 * usual / elapsed
     unfinished = max(0.0, 1 - state.blue.finished / state.blue.started) if state.blue.started else 0.0
     expected = min(1.0, in_flight + unfinished) * state.green.started
     return state.green.started - state.green.finished > expected + 3 * sqrt(max(expected, 1.0))
