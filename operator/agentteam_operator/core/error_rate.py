@@ -123,9 +123,11 @@ def _unproven(
     if few:
         return few
     if hangs(state):
+        open_of_green = state.green.started - state.green.finished
+        open_of_blue = max(state.blue.started - state.blue.finished, 0)
         said = (
-            f"{state.green.started - state.green.finished} of green's {state.green.started} runs haven't ended in an"
-            f" answer, of blue's {state.blue.started} only {max(state.blue.started - state.blue.finished, 0)}: they hang"
+            f"{open_of_green} of green's {state.green.started} runs haven't ended in an answer,"
+            f" of blue's {state.blue.started} only {open_of_blue}: they hang"
         )
         return replace(base, verdict=Verdict.INCONCLUSIVE, reason="RunsHang", message=said)
     threshold = evidence.log_threshold(settings)
