@@ -86,7 +86,9 @@ async def _measure(once: Callable[[], Awaitable[None]], cpu_seconds: Callable[[]
 async def concurrent_streams(folder: Path) -> dict[str, float]:
     """1,000 streams at once, of a model that thinks for 5 s: failures, and the server's memory before and meanwhile."""
     async with TestServer(ModelEndpoint().application()) as endpoint:
-        spec = team_spec([endpoint_model("scripted-ok-delay-5000ms", str(endpoint.make_url("/v1")))])
+        spec = team_spec(
+            [endpoint_model("scripted-ok-delay-5000ms", str(endpoint.make_url("/v1")), timeoutSeconds=300)]
+        )
         spec["runs"] = {"maxConcurrent": STREAMS}
         async with running_server(spec, folder) as server:
             before = _resident_mib(server.process.pid)

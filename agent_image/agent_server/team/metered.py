@@ -145,13 +145,16 @@ class MeteredClient(ChatCompletionClient):
 async def _streamed(stream: AsyncGenerator[str | CreateResult, None], on_text: TextSink) -> CreateResult:
     """The end of `stream`, after its pieces have gone to `on_text`, a reasoning model's thoughts left out."""
     thoughts = ThoughtFilter()
+    result: CreateResult | None = None
     async with aclosing(stream):
-        async for item in stream:
+        async for item in stream:  # to its very end: AutoGen's clients count the answer only behind its last item
             if isinstance(item, CreateResult):
-                return item
-            if text := thoughts.passed(item):
+                result = item
+            elif text := thoughts.passed(item):
                 on_text(text)
-    raise EmptyStreamError
+    if result is None:
+        raise EmptyStreamError
+    return result
 
 
 class MeteredAgent(AssistantAgent):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from agent_server.conversation import Conversation, Speaker, Utterance
+from agent_server.conversation import AgentMessage, AgentText, Conversation, RunEvent, Speaker, Utterance
 from agent_server.team.build import autogen_name, build_condition, build_termination, context_messages
 from agent_server.team.check import component_problems
 from agentteam_operator.api.spec import AgentTeamSpec
@@ -102,10 +102,15 @@ async def test_history_neither_counts_as_messages_nor_ends_the_run() -> None:
     assert (result.answer, result.message_count) == ("second", 2)
 
 
-async def test_replay_answers_start_over_for_each_run() -> None:
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+async def test_replay_answers_start_over_for_each_run(*, stream: bool) -> None:
     runner, _ = runner_of(team_spec([replay_model("one", "two")], ["a", "b"]))
-    answers = [(await runner.run(Conversation("hi"))).answer for _ in range(3)]
-    assert answers == ["two", "two", "two"]
+    for _ in range(3):
+        events: list[RunEvent] = []
+        result = await runner.run(Conversation("hi"), events.append if stream else None)
+        assert result.answer == "two"
+        expected = [AgentText("a", "one"), AgentMessage("a", "one"), AgentText("b", "two"), AgentMessage("b", "two")]
+        assert events == (expected if stream else [])
 
 
 @pytest.mark.parametrize(
