@@ -5,6 +5,7 @@ The release is the one that all end-to-end tests share; each test leaves it as i
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from demo.kube import Json, Watch
 from demo.target import ROOT
+from tests.cluster.images import read_record
 from tests.e2e.harness import (
     OPERATOR,
     OPERATOR_NAMESPACE,
@@ -26,6 +28,7 @@ from tests.e2e.harness import (
     Team,
     condition,
     manifest,
+    poll,
 )
 from tests.load.report import LoadReport
 
@@ -36,6 +39,8 @@ LEASE = OPERATOR
 RELEASE = (OPERATOR, CHART, "-n", OPERATOR_NAMESPACE)
 WAIT = ("--wait", "--timeout", "90s")
 LEASE_SECONDS = 30
+TICKS_SECONDS = 30
+TICKS_METRIC = "agentteam_operator_ticks_total{"
 BUILDER_MARK = {"test.agentteam.dev/builder": "newer"}
 # Nothing is judged here, and no colour watched for long: it is the operator that changes, not the team.
 BRIEF_ROLLOUT = QUICK_ROLLOUT | {
@@ -91,7 +96,12 @@ def newer_image(cluster: Cluster, tmp_path: Path) -> str:
             "\n\n_earlier_annotations = _scrape_annotations\n\n\n"
             f"def _scrape_annotations():\n    return {{**_earlier_annotations(), **{BUILDER_MARK!r}}}\n"
         )
+    usual = cluster.target.images.name("agentteam-operator")
+    record = read_record(usual)
+    assert record, f"{usual} was built by the local cluster's builder"
     (tmp_path / "Dockerfile").write_text(
+        # The builder tells by the content whether there is anything to do, and the base's name never changes.
+        f"# {record.image_id}\n"
         "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n"
         "COPY deployment.py /tmp/deployment.py\n"
         "USER 0\n"
@@ -101,8 +111,7 @@ def newer_image(cluster: Cluster, tmp_path: Path) -> str:
     )
     name = cluster.target.images.repository + "/agentteam-operator:newer-builders"
     build = [sys.executable, "-m", "tests.cluster", "build-image", "--file", str(tmp_path / "Dockerfile")]
-    base = f"BASE_IMAGE={cluster.target.images.name('agentteam-operator')}"
-    subprocess.run([*build, "--tag", name, "--build-arg", base, str(tmp_path)], cwd=ROOT, check=True)
+    subprocess.run([*build, "--tag", name, "--build-arg", f"BASE_IMAGE={usual}", str(tmp_path)], cwd=ROOT, check=True)
     return name
 
 
@@ -111,12 +120,21 @@ def operator_image(cluster: Cluster) -> str:
 
 
 def await_acting_operator(cluster: Cluster) -> None:
-    """Until the release's present pod holds the Lease: before that nothing was decided by it."""
+    """Until the release's present pod holds the Lease and has looked at every team: before, it has decided nothing."""
     pod = cluster.operator_pod()["metadata"]["name"]
     with Watch(cluster.tools, "lease", LEASE, OPERATOR_NAMESPACE) as watch:
         watch.wait_for(
             lambda lease: lease["spec"].get("holderIdentity") == pod, LEASE_SECONDS, f"{pod} to hold the Lease"
         )
+    teams = len(json.loads(cluster.tools.kubectl("get", "agentteams", "-A", "-o", "json"))["items"])
+    poll(lambda: ticks(cluster, pod) >= teams, TICKS_SECONDS, f"{pod} to look at {teams} teams")
+
+
+def ticks(cluster: Cluster, pod: str) -> int:
+    """How many looks at teams this pod counts among its own metrics."""
+    path = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/{pod}:9090/proxy/metrics"
+    lines = cluster.tools.kubectl("get", "--raw", path).splitlines()
+    return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(TICKS_METRIC))
 
 
 def is_ready(team: Json) -> bool:
