@@ -63,7 +63,10 @@ def manifest(name: str, *, version: str = "1.0.0", model: str = "scripted-ok", *
         "team": {"type": "RoundRobin", "maxTurns": 1, "agents": [{"name": "clerk", "model": "main"}]},
         "replicas": 2,
         "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
-        "pod": {"terminationGracePeriodSeconds": 15, "probes": {"readiness": {"periodSeconds": 1}}},
+        "pod": {
+            "terminationGracePeriodSeconds": 15,
+            "probes": {"readiness": {"periodSeconds": 1, "timeoutSeconds": 5}},
+        },
         "rollout": QUICK_ROLLOUT,
     }
     return {
@@ -88,11 +91,12 @@ class Cluster:
 
     @contextlib.contextmanager
     def namespace(self, name: str) -> Iterator[str]:
-        """A namespace of its own; its deletion isn't waited for."""
+        """A namespace of its own. Its teams go first, so that the operator isn't still at work in it."""
         self.tools.kubectl("create", "namespace", name)
         try:
             yield name
         finally:
+            self.tools.kubectl("delete", "agentteams", "--all", "-n", name, timeout_seconds=30)
             self.tools.kubectl("delete", "namespace", name, "--wait=false")
 
     @contextlib.contextmanager

@@ -25,7 +25,7 @@ def test_all_that_a_team_made_goes_with_it(cluster: Cluster, namespace: str) -> 
         revisions = {watching["status"]["activeRevision"], rollout(watching)["revision"]}
         assert len(revisions) == 2
         made = cluster.tools.list(KINDS, namespace, f"{TEAM_LABEL}=gone")
-        assert {"Deployment", "ConfigMap", "Service", "Pod", "Job", "Ingress", "PodDisruptionBudget"} <= {
+        assert {"Deployment", "ConfigMap", "Service", "Pod", "Ingress", "PodDisruptionBudget"} <= {
             one["kind"] for one in made
         }
         assert "finalizers" not in watching["metadata"]

@@ -63,9 +63,7 @@ CASES = (
         ],
     ),
     # Neither of these can get better by waiting, so neither may take the whole timeout of its longer-lived neighbour.
-    Case(
-        "no-image", {"image": "localhost/no-such-image:dev"}, {"ImagePullFailed"}, "no-such-image", 20
-    ),
+    Case("no-image", {"image": "localhost/no-such-image:dev"}, {"ImagePullFailed"}, "no-such-image", 20),
     Case("no-secret", _secret("nobody-made-this"), {"ReadyTimeout"}, "nobody-made-this", 35),
 )
 

@@ -55,7 +55,7 @@ def _line(kind: str, document: dict[str, object]) -> None:
 def _progress(generator: LoadGenerator) -> dict[str, object]:
     document = generator.report.document()
     kept = ("sent", "counts", "by_connection", "by_revision", "first_bad_at", "last_bad_at")
-    first_failures = {"failures": document["failures"][:1]}
+    first_failures = {"failures": [*document["lost_requests"][:1], *document["bad_answers"][:1]]}
     return {key: document[key] for key in kept} | first_failures | {"in_flight": generator.in_flight}
 
 

@@ -192,10 +192,9 @@ class LoadGenerator:
             one.first_bad_at = one.first_bad_at or ended_at
             report.first_bad_at = report.first_bad_at or ended_at
             one.last_bad_at = report.last_bad_at = ended_at
-        if len(report.failures) < MAX_FAILURES_KEPT:
-            report.failures.append(
-                Failure(request.meant_at, seconds, result.value, request.connection.value, name, reason[:200])
-            )
+        kept = report.bad_answers if result is Result.BAD else report.lost_requests
+        if len(kept) < MAX_FAILURES_KEPT:
+            kept.append(Failure(request.meant_at, seconds, result.value, request.connection.value, name, reason[:200]))
 
 
 def _fault(status: int, body: bytes) -> str:

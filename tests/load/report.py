@@ -9,6 +9,7 @@ from typing import Any
 
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 MAX_FAILURES_KEPT = 200
+_SHOWN = 5
 UNKNOWN_REVISION = "unknown"
 
 
@@ -91,8 +92,10 @@ class LoadReport:
     """How late requests were really sent: the generator's own share of the latency."""
     first_bad_at: float | None = None
     last_bad_at: float | None = None
-    failures: list[Failure] = field(default_factory=list)
-    """The first of them, bad and lost; the counts tell how many there were."""
+    bad_answers: list[Failure] = field(default_factory=list)
+    """The first bad answers; the counts tell how many there were."""
+    lost_requests: list[Failure] = field(default_factory=list)
+    """The first lost requests."""
     cpu_seconds: float = 0.0
     """What the generator itself cost."""
 
@@ -123,7 +126,8 @@ class LoadReport:
             revision: RevisionCounts(**(counts | {"counts": Counts(**counts["counts"])}))
             for revision, counts in values["by_revision"].items()
         }
-        values["failures"] = [Failure(**failure) for failure in values["failures"]]
+        for kind in ("bad_answers", "lost_requests"):
+            values[kind] = [Failure(**failure) for failure in values[kind]]
         return cls(**values)
 
     def text(self) -> str:
@@ -143,7 +147,7 @@ class LoadReport:
         ]
         lines += [
             f"{one.result} after {one.seconds:.2f} s, {one.connection}, revision {one.revision}: {one.reason}"
-            for one in self.failures[:5]
+            for one in [*self.lost_requests[:_SHOWN], *self.bad_answers[:_SHOWN]]
         ]
         return "\n".join(lines)
 

@@ -82,8 +82,8 @@ async def test_every_request_is_classified(handler: Handler, ok: int, bad: int, 
     async with _serving(handler) as url:
         report = await _run(_plan(url))
     assert (report.sent, report.counts.ok, report.counts.bad, report.counts.lost) == (20, ok, bad, lost)
-    assert all(reason in failure.reason for failure in report.failures)
-    assert len(report.failures) == bad + lost
+    assert all(reason in failure.reason for failure in report.bad_answers + report.lost_requests)
+    assert (len(report.bad_answers), len(report.lost_requests)) == (bad, lost)
 
 
 async def test_a_refused_connection_is_lost() -> None:

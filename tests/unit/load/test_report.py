@@ -30,7 +30,7 @@ def test_quantiles_are_by_nearest_rank() -> None:
 def test_report_survives_json() -> None:
     report = LoadReport(sent=2, counts=Counts(ok=1, bad=1), latency_seconds={"p50": 0.1}, first_bad_at=5.0)
     report.by_revision["abc"] = RevisionCounts(counts=Counts(bad=1), first_at=1.0, last_at=5.0, first_bad_at=5.0)
-    report.failures.append(Failure(4.0, 1.0, Result.BAD.value, "new", "abc", "HTTP 502"))
+    report.bad_answers.append(Failure(4.0, 1.0, Result.BAD.value, "new", "abc", "HTTP 502"))
     assert LoadReport.parse(json.loads(json.dumps(report.document()))) == report
 
 
