@@ -106,14 +106,7 @@ async def serve(server: Server) -> int:
     """
     settings = server.settings
     stop, hurry = _StopSignals.install()
-    public = web.AppRunner(
-        server.public_app(),
-        access_log=None,
-        handle_signals=False,
-        handler_cancellation=True,  # a client that goes away cancels its run
-        keepalive_timeout=KEEPALIVE_TIMEOUT_SECONDS,
-        shutdown_timeout=_SHUTDOWN_SECONDS,
-    )
+    public = _public_runner(server)
     private = web.AppRunner(server.metrics_app(), access_log=None, handle_signals=False, shutdown_timeout=0)
     try:
         metrics_listener = open_listener(settings.host, settings.metrics_port)
@@ -129,18 +122,25 @@ async def serve(server: Server) -> int:
         )
         received = await stop.wait()
         times = DrainTimes(settings.drain_delay_seconds, settings.idle_linger_seconds, settings.grace_period_seconds)
-        await drain(
-            server.state,
-            times.at_once() if received == signal.SIGINT else times,
-            _drain_steps(server, public, site, listener),
-            hurry=hurry,
-        )
+        times = times.at_once() if received == signal.SIGINT else times
+        await drain(server.state, times, _drain_steps(server, public, site, listener), hurry=hurry)
     finally:
         await public.cleanup()
         await private.cleanup()
         await server.team.close()
     _log.info("stopped")
     return 0
+
+
+def _public_runner(server: Server) -> web.AppRunner:
+    return web.AppRunner(
+        server.public_app(),
+        access_log=None,
+        handle_signals=False,
+        handler_cancellation=True,  # a client that goes away cancels its run
+        keepalive_timeout=KEEPALIVE_TIMEOUT_SECONDS,
+        shutdown_timeout=_SHUTDOWN_SECONDS,
+    )
 
 
 async def _start(runner: web.AppRunner, listener: socket.socket) -> web.SockSite:
