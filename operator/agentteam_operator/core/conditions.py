@@ -121,7 +121,7 @@ def _steady(view: View) -> tuple[TeamPhase, Finding]:
     wanted = active.replicas if active else 0
     if active and ready >= wanted > 0:
         return TeamPhase.HEALTHY, Finding("Serving", f"{view.status.active_revision} serves with {ready} pods")
-    why = unready_words(active.pods) if active else "its Deployment is gone"
+    why = unready_words(active) if active else "its Deployment is gone"
     said = f"{ready} of {wanted} pods of {view.status.active_revision} are ready" + (f"; {why}" if why else "")
     if ready == 0:
         return TeamPhase.DEGRADED, Finding("NoReadyPods", said)

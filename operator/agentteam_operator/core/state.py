@@ -79,6 +79,8 @@ class RevisionObserved:
     """UID of the ConfigMap; empty when it is gone."""
     document: Mapping[str, Any] | None = None
     """The ConfigMap's app.yaml, parsed; only filled on a live read (it is large, and seldom wanted)."""
+    message: str = ""
+    """Why pods of it can't even be made, in the cluster's words: a quota, a policy, a webhook."""
 
     @property
     def ready_pods(self) -> tuple[PodObserved, ...]:

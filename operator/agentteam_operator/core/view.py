@@ -15,7 +15,7 @@ from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, Rollo
 from agentteam_operator.api.weights import nearest_green_pods
 from agentteam_operator.core import names
 from agentteam_operator.core.analysis import Judgement
-from agentteam_operator.core.state import Environment, Observed, PodObserved, RevisionObserved
+from agentteam_operator.core.state import Environment, Observed, RevisionObserved
 
 AUTO_FIRST_STEP_SECONDS = 60
 """With automatic steps: how long one new pod serves beside the old ones."""
@@ -227,9 +227,11 @@ class View:
         return self.now + timedelta(seconds=seconds)
 
 
-def unready_words(pods: tuple[PodObserved, ...]) -> str:
-    """What keeps pods from being ready, in the cluster's own words: the first that says anything."""
-    for pod in pods:
+def unready_words(revision: RevisionObserved) -> str:
+    """What keeps a revision's pods from being ready, in the cluster's own words: the first that says anything."""
+    if revision.message:
+        return revision.message
+    for pod in revision.pods:
         if not pod.ready and (pod.waiting_reason or pod.message):
             return f"pod {pod.name}: " + ": ".join(part for part in (pod.waiting_reason, pod.message) if part)
     return ""

@@ -180,7 +180,16 @@ def _revision(
         resource_version=deployment["metadata"]["resourceVersion"] if deployment else "",
         config_uid=config["metadata"]["uid"] if config else "",
         document=document,
+        message=_replica_failure(deployment) if deployment else "",
     )
+
+
+def _replica_failure(deployment: Manifest) -> str:
+    """Why the Deployment's pods aren't even made."""
+    for condition in deployment.get("status", {}).get("conditions") or []:
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            return f"{condition.get('reason', '')}: {condition.get('message', '')}"
+    return ""
 
 
 def _made_by(pod: Manifest, deployment: str) -> bool:

@@ -71,7 +71,8 @@ class Observer:
         if entry is None or entry.team is None or "deletionTimestamp" in entry.team["metadata"]:
             return None
         observed = self._assemble(entry, documents, {}, live=live)
-        if _begins(observed) or entry.foreign:
+        checked = entry.names_checked_at == observed.team.resource_version
+        if (_begins(observed) and not checked) or entry.foreign:
             await self._check_names(key, entry, observed)
         words = await self._pod_words(entry)
         return self._assemble(entry, documents, words, live=live)
@@ -147,7 +148,7 @@ class Observer:
                 self._store.put(resources.BY_KIND[kind], item)
             else:
                 foreign.add((kind, name))
-        self._store.set_foreign(key, frozenset(foreign))
+        self._store.set_foreign(key, frozenset(foreign), observed.team.resource_version)
 
     async def _pod_words(self, entry: Entry) -> dict[str, str]:
         """What the Events of pods say that have been starting for too long; one small read for each, now and then."""

@@ -37,6 +37,8 @@ class Entry:
     children: dict[ObjectKey, JsonObject] = field(default_factory=dict)
     foreign: frozenset[ObjectKey] = frozenset()
     """Names of ours that were found to belong to somebody else."""
+    names_checked_at: str = ""
+    """The team's version for which all names were found to be free, or ours."""
 
 
 class Store:
@@ -132,11 +134,12 @@ class Store:
                 if (key, held["metadata"]["name"]) not in there and version(held) <= int(list_version or 0):
                     self.remove(resource, held)
 
-    def set_foreign(self, key: TeamKey, foreign: frozenset[ObjectKey]) -> None:
-        """Remember which names of ours belong to somebody else."""
+    def set_foreign(self, key: TeamKey, foreign: frozenset[ObjectKey], checked_at: str = "") -> None:
+        """Remember which names of ours belong to somebody else, as of this version of the team."""
         entry = self._entries.get(key)
-        if entry is not None and entry.foreign != foreign:
+        if entry is not None:
             entry.foreign = foreign
+            entry.names_checked_at = "" if foreign else checked_at
 
     def _bury(self, resource: Resource, item: Mapping[str, Any]) -> None:
         grave = (resource.kind, *_identity(item))

@@ -66,7 +66,15 @@ def _deployment(item: Mapping[str, Any]) -> JsonObject:
         for container in containers
         if container.get("name") == names.CONTAINER
     ]
-    return {"spec": {"replicas": spec.get("replicas", 1), "template": {"spec": {"containers": images}}}}
+    failures = [
+        condition
+        for condition in item.get("status", {}).get("conditions") or []
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True"
+    ]
+    return {
+        "spec": {"replicas": spec.get("replicas", 1), "template": {"spec": {"containers": images}}},
+        "status": {"conditions": failures},
+    }
 
 
 _CONDITION_FIELDS = ("type", "status", "reason", "message", "lastTransitionTime")

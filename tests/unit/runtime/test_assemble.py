@@ -145,6 +145,23 @@ def test_why_a_pod_is_not_ready(state: JsonObject, reason: str, message: str) ->
     assert (pod.waiting_reason, pod.message) == (reason, message)
 
 
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        pytest.param(
+            {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota: pods"},
+            "FailedCreate: exceeded quota: pods",
+            id="quota",
+        ),
+        pytest.param({"type": "ReplicaFailure", "status": "False", "message": "it was so"}, "", id="over"),
+        pytest.param({"type": "Progressing", "status": "True", "message": "on its way"}, "", id="other"),
+    ],
+)
+def test_why_no_pod_is_made(condition: JsonObject, message: str) -> None:
+    deployment = {**objects.deployment(), "status": {"conditions": [condition]}}
+    assert observed((resources.DEPLOYMENT, deployment)).revisions[objects.REVISION].message == message
+
+
 def test_a_crash_loop_is_told_by_its_last_words() -> None:
     pod = objects.pod("a", ready=False, state={"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}})
     pod["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": 1, "message": "boom"}}

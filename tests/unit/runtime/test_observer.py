@@ -126,6 +126,17 @@ async def test_before_a_rollout_the_names_that_it_needs_are_looked_up(bench: Ben
     }
 
 
+async def test_names_are_looked_up_once_for_each_version_of_a_team(bench: Bench) -> None:
+    bench.store.put(resources.AGENT_TEAM, objects.team(1))
+    await bench.observer.observe(KEY)
+    asked = len(bench.server.asked)
+    await bench.observer.observe(KEY)
+    assert len(bench.server.asked) == asked
+    bench.store.put(resources.AGENT_TEAM, objects.team(2))
+    await bench.observer.observe(KEY)
+    assert len(bench.server.asked) == 2 * asked
+
+
 async def test_a_name_that_was_given_back_is_free_again(bench: Bench) -> None:
     bench.put_rolled_out_team()
     bench.store.set_foreign(KEY, frozenset({("Service", "chat-preview")}))

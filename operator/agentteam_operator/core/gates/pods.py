@@ -55,7 +55,7 @@ def not_ready_in_time(view: View) -> Finding | None:
         return None
     count = len(view.green.ready_pods) if view.green else 0
     said = f"{count} of {view.green_size} pods ready after {view.settings.ready_timeout_seconds} s"
-    why = unready_words(view.green.pods) if view.green else ""
+    why = unready_words(view.green) if view.green else ""
     return Finding("ReadyTimeout", f"{said}; {why}" if why else said)
 
 

@@ -15,7 +15,7 @@ def lost(view: View) -> Finding | None:
     """
     if view.blue is None or not view.blue.ready_pods or _any_ready(view.green):
         return None
-    why = unready_words(view.green.pods) if view.green else "its Deployment is gone"
+    why = unready_words(view.green) if view.green else "its Deployment is gone"
     said = f"no pod of the new revision is ready, {len(view.blue.ready_pods)} of the old one are"
     return Finding("EndpointsLost", f"{said}; {why}" if why else said)
 
