@@ -145,8 +145,8 @@ def is_ready(team: Json) -> bool:
 
 def assert_nothing_lost(report: LoadReport) -> None:
     assert report.counts.total >= 100
-    assert report.counts.lost == 0, report.failures
-    assert report.counts.bad == 0, report.failures
+    assert report.counts.lost == 0, report.lost_requests
+    assert report.counts.bad == 0, report.bad_answers
 
 
 def assert_rights_suffice_and_no_secret_is_asked_for(requests: list[Json]) -> None:
