@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -41,6 +41,7 @@ class HealthSurface:
     revision: str
     timeout_seconds: float
     is_ready: Callable[[], bool]
+    _under_way: dict[str, asyncio.Task[dict[str, Any]]] = field(default_factory=dict)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Put the handlers at their paths."""
@@ -86,8 +87,16 @@ class HealthSurface:
             "models": self._check_models,
         }
         wanted = list(dict.fromkeys(names))
-        results = await asyncio.gather(*(_timed(checks[name]) for name in wanted))
+        results = await asyncio.gather(*(self._shared(name, checks[name]) for name in wanted))
         return dict(zip(wanted, results, strict=True))
+
+    async def _shared(self, name: str, check: Callable[[], Awaitable[dict[str, str]]]) -> dict[str, Any]:
+        """Join a check that is under way: however many ask, a model's endpoint is asked once at a time."""
+        task = self._under_way.get(name)
+        if task is None:
+            task = self._under_way[name] = asyncio.create_task(_timed(check))
+            task.add_done_callback(lambda _: self._under_way.pop(name, None))
+        return await asyncio.shield(task)
 
     async def _check_runtime(self) -> dict[str, str]:
         try:
