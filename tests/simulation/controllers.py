@@ -130,6 +130,11 @@ class Controllers:
         elif behaviour.ready_after_seconds is not None:
             self.timeline.after(behaviour.ready_after_seconds, partial(self._get_ready, pod_name))
 
+    def run_stray_pod(self, name: str, labels: Mapping[str, str]) -> None:
+        """A pod that no Deployment made."""
+        self._make_pod(name, labels, {"kind": "ReplicaSet", "name": "strays-rs", "uid": "rs-strays"})
+        self._get_ready(name)
+
     def _make_pod(self, name: str, labels: Mapping[str, str], owner: JsonObject) -> JsonObject:
         manifest = {
             "metadata": {"name": name, "labels": dict(labels), "ownerReferences": [{**owner, "controller": True}]},

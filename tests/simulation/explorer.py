@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agentteam_operator.api.rollout import MetricName
 from agentteam_operator.api.status import Phase, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
@@ -56,7 +57,7 @@ def _status(world: World) -> dict[str, Any]:
             (entry.hash, entry.version, entry.outcome, entry.reason, entry.image) for entry in status.revisions
         ],
         "rollout": rollout and (rollout.phase, rollout.revision, rollout.base_revision, rollout.reason, rollout.weight),
-        "gates": rollout and sorted((gate.name, gate.verdict) for gate in rollout.gates),
+        "gates": rollout and _gates(rollout),
         "timeline": rollout and _timeline(rollout),
     }
 
@@ -65,6 +66,13 @@ def _timeline(rollout: RolloutStatus) -> list[tuple[str, str]]:
     """Every step of a good rollout. How far a bad one gets until it is found out is a matter of seconds: its end."""
     entries = [(entry.phase.value, entry.reason) for entry in rollout.transitions]
     return entries if rollout.phase is Phase.COMPLETED else entries[-2:]
+
+
+def _gates(rollout: RolloutStatus) -> list[tuple[str, str]]:
+    """All verdicts of a good rollout. What the metrics had said by the time that a bad one was found out may differ."""
+    found = sorted((gate.name, gate.verdict.value) for gate in rollout.gates)
+    metrics = set() if rollout.phase is Phase.COMPLETED else set(MetricName)
+    return [(name, verdict) for name, verdict in found if name not in metrics]
 
 
 # --- plans ---

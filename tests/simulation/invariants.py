@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus
 from agentteam_operator.core import names
@@ -40,9 +41,12 @@ class Invariants:
     uids: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
     """Names of the Events that the transitions seen so far call for."""
+    named: dict[tuple[Phase, datetime], str] = field(default_factory=dict)
+    """The revision that each transition was first said to be of."""
     statuses: list[AgentTeamStatus] = field(default_factory=list)
     """The last two that were stored."""
-    dark_since: float | None = None
+    since: dict[str, float] = field(default_factory=dict)
+    """When what must not last began, by what it is."""
 
     def watch(self) -> Invariants:
         """Be told of everything from now on."""
@@ -67,7 +71,19 @@ class Invariants:
 
     def after_step(self, _: World) -> None:
         """Look at what lasts."""
-        traffic_is_never_left_in_the_dark(self)
+        for name, is_so in LASTING.items():
+            self._bound(name, is_so=is_so(self.world))
+
+    def _bound(self, name: str, *, is_so: bool) -> None:
+        """What may be so for `REACTION_SECONDS`, and for as long as it takes to come back from what disturbed it."""
+        if not is_so:
+            self.since.pop(name, None)
+            return
+        began = self.since.setdefault(name, self.world.timeline.seconds)
+        recoveries = (_RECOVERY_SECONDS.get(strike.fault, _OTHER_RECOVERY_SECONDS) for strike in self.world.struck)
+        excused_until = self.world.last_disturbed_at + max(recoveries, default=0.0)
+        if self.world.timeline.seconds - max(began, excused_until) > REACTION_SECONDS:
+            raise broken(name, f"since {began:.3f}")
 
     def _note_status(self, change: Change) -> None:
         team = change.after
@@ -76,9 +92,11 @@ class Invariants:
         self.uids.add(team["metadata"]["uid"])
         status = self.world.status
         self.statuses = [*self.statuses[-1:], status]
-        for entry in status.rollout.transitions if status.rollout else ():
-            revision = status.rollout.revision if status.rollout else ""
+        for entry in (*status.rollout.earlier, *status.rollout.transitions) if status.rollout else ():
+            revision = entry.revision or (status.rollout.revision if status.rollout else "")
             key = f"{team['metadata']['uid']}/{revision}/{entry.phase}/{entry.at.timestamp():.3f}"
+            if self.named.setdefault((entry.phase, entry.at), revision) != revision:
+                raise broken("every_transition_is_told_once", f"{entry.phase} at {entry.at} is told of {revision}, too")
             self.told.add(f"{TEAM}.{hashlib.sha256(key.encode()).hexdigest()[:16]}")
 
     @property
@@ -179,6 +197,18 @@ def _new_selector(request: Request) -> dict[str, str] | None:
     return None if spec is None else dict(spec.get("selector") or {})
 
 
+def the_switch_waits_until_green_can_carry_it(watch: Invariants, request: Request) -> None:
+    """The candidate gets all the traffic with as many ready pods as the old revision has, never with fewer."""
+    selector, rollout = _new_selector(request), watch.rollout
+    if not selector or rollout is None or not rollout.base_revision or rollout.phase is not Phase.SWITCHING:
+        return
+    blue = watch.world.deployment(rollout.base_revision)
+    pods = watch.world.server.of_kind(resources.POD)
+    ready = sum(1 for pod in pods if is_ready(pod) and _revision(pod) == rollout.revision)
+    if selector.get(names.LABEL_REVISION) == rollout.revision and blue and ready < blue["spec"]["replicas"]:
+        raise broken("the_switch_waits_until_green_can_carry_it", f"{ready} pods for {blue['spec']['replicas']}")
+
+
 def what_serves_is_never_taken_away(watch: Invariants, request: Request) -> None:
     """Invariant 2: a revision that traffic points to, or that may be gone back to, isn't scaled down or deleted."""
     if request.resource.kind != "Deployment" or request.method not in {"PATCH", "DELETE"}:
@@ -191,8 +221,7 @@ def what_serves_is_never_taken_away(watch: Invariants, request: Request) -> None
         return
     revision = held["metadata"]["labels"][names.LABEL_REVISION]
     status, rollout = watch.world.status, watch.rollout
-    selector = watch.world.selector() or {names.LABEL_REVISION: ""}
-    selected = selector.get(names.LABEL_REVISION, revision) == revision
+    selected = (watch.world.selector() or {}).get(names.LABEL_REVISION) == revision
     in_progress = rollout is not None and rollout.phase in IN_PROGRESS
     on_trial = rollout is not None and in_progress and revision in {rollout.revision, rollout.base_revision}
     if on_trial or (selected and size == 0) or (revision == status.active_revision and in_progress):
@@ -208,6 +237,7 @@ WRITE_CHECKS = (
     traffic_follows_intent,
     traffic_goes_to_no_stranger,
     no_traffic_before_the_gates,
+    the_switch_waits_until_green_can_carry_it,
     what_serves_is_never_taken_away,
 )
 
@@ -252,6 +282,21 @@ def every_phase_has_its_deadline(watch: Invariants, change: Change) -> None:
         raise broken("every_phase_has_its_deadline", f"moved in phase {rollout.phase.value}")
 
 
+def the_timeline_only_grows(watch: Invariants, change: Change) -> None:
+    """Invariant 8: nobody writes over what another operator has written: intent that was persisted isn't lost."""
+    if change.resource.kind != names.KIND or change.after is None or len(watch.statuses) <= 1:
+        return
+    before, after = (status.rollout for status in watch.statuses[-2:])
+    if before is None or after is None or before.started_at > after.started_at:
+        lost = before is not None
+    else:
+        last = before.transitions[-1]
+        kept = any((entry.phase, entry.at) == (last.phase, last.at) for entry in after.transitions)
+        lost = before.started_at == after.started_at and not kept
+    if lost:
+        raise broken("the_timeline_only_grows", f"{change.key} was written over by an older status")
+
+
 def only_what_passed_is_called_successful(watch: Invariants, change: Change) -> None:
     """A cancelled or failed candidate is never on record as Successful, nor one whose gates were not passed."""
     if change.resource.kind != names.KIND or change.after is None or len(watch.statuses) <= 1:
@@ -272,29 +317,16 @@ STATE_CHECKS = (
     pod_templates_never_change,
     nothing_shrinks_on_trial,
     every_phase_has_its_deadline,
+    the_timeline_only_grows,
     only_what_passed_is_called_successful,
 )
 
 
-def traffic_is_never_left_in_the_dark(watch: Invariants) -> None:
-    """Invariants 1 and 3: while a revision that passed has ready pods, the Service is not left without any.
-
-    The operator may take `REACTION_SECONDS`, and the time to come back from what disturbed it.
-    """
-    world = watch.world
-    now = world.timeline.seconds
-    if not _in_the_dark(world):
-        watch.dark_since = None
-        return
-    watch.dark_since = now if watch.dark_since is None else watch.dark_since
-    excused = max(
-        (_RECOVERY_SECONDS.get(strike.fault, _OTHER_RECOVERY_SECONDS) for strike in world.struck), default=0.0
-    )
-    if now - max(watch.dark_since, world.last_disturbed_at + excused) > REACTION_SECONDS:
-        raise broken("traffic_is_never_left_in_the_dark", f"since {watch.dark_since:.3f}")
+# --- what must not last ---
 
 
-def _in_the_dark(world: World) -> bool:
+def traffic_is_left_in_the_dark(world: World) -> bool:
+    """Invariants 1 and 3: a revision that passed has ready pods, and the active Service has none."""
     selector, team = world.selector(), world.team
     if selector is None or team is None or team["spec"].get("suspend"):
         return False
@@ -305,6 +337,20 @@ def _in_the_dark(world: World) -> bool:
     rescuers = {entry.hash for entry in status.revisions if entry.outcome is Outcome.SUCCESSFUL}
     in_progress = status.rollout is not None and status.rollout.phase in IN_PROGRESS
     return in_progress and any(_revision(pod) in rescuers for pod in ready)
+
+
+def traffic_drifts(world: World) -> bool:
+    """Invariant 4: the active Service is missing or selects something else than the stored status says."""
+    team, status = world.team, world.status
+    if team is None or team["spec"].get("suspend") or not status.active_revision:
+        return False
+    allowed = [names.server_selector(TEAM, status.active_revision)]
+    if status.rollout and status.rollout.phase in SHARED_PHASES:
+        allowed.append(names.server_selector(TEAM))
+    return world.selector() not in allowed
+
+
+LASTING = {"traffic_is_left_in_the_dark": traffic_is_left_in_the_dark, "traffic_drifts": traffic_drifts}
 
 
 def _revision(item: JsonObject) -> str:

@@ -116,6 +116,12 @@ def stranger(world: World) -> None:
     world.server.create(resources.SERVICE, {"metadata": metadata, "spec": {"selector": {"app": "theirs"}}})
 
 
+def stray_pod(world: World) -> None:
+    """Somebody runs a pod with the team's labels, of no revision that is known."""
+    world.note("somebody runs a pod with the team's labels")
+    world.controllers.run_stray_pod("stray", names.labels(TEAM, revision="0000000000"))
+
+
 def load(pods: int) -> Deed:
     """The load comes to need so many pods."""
     return lambda world: world.controllers.set_load(pods)
@@ -154,6 +160,7 @@ GOOD_UPGRADES = (
     UPGRADE,
     upgrade("auto", rollout=AUTO),
     upgrade("immediate", rollout=IMMEDIATE),
+    upgrade("by-one-small-step", rollout={"traffic": {"steps": [{"weight": 25, "holdSeconds": 5}]}}),
     upgrade("no-waiting", rollout={"watchSeconds": 0, "settleSeconds": 0, "drainSeconds": 0}),
     upgrade("single-replica", replace(UPGRADED, sizes={"2": 1}), replicas=1, rollout=AUTO),
     replace(upgrade("without-prometheus"), environment=replace(ENVIRONMENT, metrics_configured=False)),
@@ -259,6 +266,7 @@ MEDDLING = (
     upgrade("selector-tampered-while-preparing", then=(Step(in_phase(Phase.PREPARING), tamper),)),
     upgrade("selector-tampered-while-watching", then=(Step(in_phase(Phase.WATCHING), tamper),)),
     upgrade("service-removed-while-watching", then=(Step(in_phase(Phase.WATCHING), remove_service),)),
+    upgrade("with-a-stray-pod", rolled_back("StrayPods"), then=(Step(in_phase(Phase.PREPARING), stray_pod),)),
     upgrade("blue-removed-while-preparing", then=(Step(in_phase(Phase.PREPARING), remove_blue),)),
 )
 

@@ -39,6 +39,22 @@ async def test_no_crash_in_a_recovery_changes_the_end(scenario: Scenario) -> Non
     assert not found, "\n".join(["trace of one: python -m tests.simulation --plan ID", *found])
 
 
+FOUND_FAULTS = (
+    "create/n9:news-lost",  # given up on a cache that had missed the pods getting ready
+    "create-ready-too-late",  # recovered, and switched without readiness on record
+    "upgrade-by-steps/r65:crash-before",  # a new process forgot what the metrics had said
+    "upgrade-superseded-in-Switching/r66:crash-after",  # the next rollout began before the last one's Events were told
+)
+
+
+@pytest.mark.parametrize("text", FOUND_FAULTS)
+async def test_what_was_mended_stays_so(text: str) -> None:
+    plan = Plan.parse(text)
+    undisturbed = await baseline(plan.scenario)
+    found = await disturb(undisturbed, plan) if plan.strikes else undisturbed.played
+    assert not found.problem
+
+
 @pytest.mark.parametrize("fault", list(Fault))
 async def test_a_plan_runs_the_same_from_a_copy_and_from_the_beginning(fault: Fault) -> None:
     undisturbed = await baseline(CREATE.name)

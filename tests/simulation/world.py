@@ -211,9 +211,11 @@ class World:
     def _on_change(self, change: Change) -> None:
         if change.resource.kind != "Event":
             delay = self.news_delay_seconds(change)
-            for process in self.operators:
-                if delay is not None:
-                    process.hear(change, delay)
+            for index, process in enumerate(self.operators):
+                last = index == len(self.operators) - 1
+                seconds = delay if last else WATCH_SECONDS  # of several caches one is stale
+                if seconds is not None:
+                    process.hear(change, seconds)
         for check in self.after_change:
             check(self, change)
 

@@ -85,6 +85,7 @@ class Transition(LenientModel):
     at: Time = Field(description="When it was entered.")
     reason: str = Field(default="", max_length=64, description="A CamelCase word for programs.")
     message: str = Field(default="", max_length=1024, description="Why, in plain words.")
+    revision: str = Field(default="", max_length=10, description="Its candidate, where it isn't this rollout's.")
 
 
 class RolloutStatus(LenientModel):
@@ -110,6 +111,11 @@ class RolloutStatus(LenientModel):
     )
     transitions: list[Transition] = Field(
         default_factory=list, max_length=MAX_TRANSITIONS, description="The timeline, oldest first."
+    )
+    earlier: list[Transition] = Field(
+        default_factory=list,
+        max_length=MAX_TRANSITIONS,
+        description="The last steps of the rollouts just before, until people have surely been told of them.",
     )
     analysis: AnalysisStatus | None = Field(default=None, description="The running judgement's state.")
 

@@ -34,6 +34,7 @@ from agentteam_operator.core.build import job
 from agentteam_operator.core.conditions import summarize, unreadable
 from agentteam_operator.core.entering import EFFECTS
 from agentteam_operator.core.gates import Finding, intent, judgement, pods, traffic
+from agentteam_operator.core.plan import events
 from agentteam_operator.core.state import Decision, Environment, Observed
 from agentteam_operator.core.view import JUDGED, View
 
@@ -225,6 +226,7 @@ def _begin(view: View) -> RolloutStatus:
         revision=view.observed.target,
         base_revision=view.status.active_revision,
         gates_skipped=view.retained(view.observed.target),
+        earlier=events.told_of(view)[-MAX_TRANSITIONS:],
         started_at=view.now,
         phase_started_at=view.now,
     )

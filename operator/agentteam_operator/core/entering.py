@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from agentteam_operator.api.status import Outcome, Phase, RevisionStatus
+from agentteam_operator.api.status import Outcome, Phase, RevisionStatus, RolloutStatus
 from agentteam_operator.core.gates import intent
 from agentteam_operator.core.view import View
 
@@ -61,14 +61,27 @@ def _completed(view: View, source: Phase | None) -> View:
     if view.rollout is None:
         return view
     active = view.status.active_revision
-    rollout = view.rollout
-    if source in {Phase.ROLLED_BACK, Phase.FAILED}:
-        rollout = rollout.model_copy(update={"revision": active, "base_revision": ""})
-    status = view.status.model_copy(
-        update={"rollout": rollout, "stable_revision": active, "candidate_revision": ""},
+    reverted = source in {Phase.ROLLED_BACK, Phase.FAILED}
+    rollout = _of_what_serves(view.rollout, active) if reverted else view.rollout
+    view = view.with_status(
+        view.status.model_copy(update={"rollout": rollout, "stable_revision": active, "candidate_revision": ""})
     )
-    view = view.with_status(status)
-    return view if source in {Phase.ROLLED_BACK, Phase.FAILED} else _note_outcome(view, Outcome.SUCCESSFUL)
+    return view if reverted else _note_outcome(view, Outcome.SUCCESSFUL)
+
+
+def _of_what_serves(rollout: RolloutStatus, active: str) -> RolloutStatus:
+    """The rollout as that of the active revision. What was said of the candidate stays said of the candidate."""
+    *passed, completed = rollout.transitions
+    named = [entry.model_copy(update={"revision": entry.revision or rollout.revision}) for entry in passed]
+    return rollout.model_copy(
+        update={
+            "revision": active,
+            "base_revision": "",
+            "gates": [],
+            "analysis": None,
+            "transitions": [*named, completed],
+        }
+    )
 
 
 def _given_up(view: View, source: Phase | None) -> View:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from agentteam_operator.api.status import Phase
+from agentteam_operator.api.status import Phase, Transition
 from agentteam_operator.core.state import Action, EmitEvent
 from agentteam_operator.core.view import View
 
@@ -17,14 +17,20 @@ _WARNING = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase
 
 def recent(view: View) -> Iterator[Action]:
     """An Event for each recent step of the timeline; telling one twice is refused by its name."""
-    rollout = view.rollout
-    for entry in rollout.transitions if rollout else ():
-        if rollout is None or view.now - entry.at > EVENT_MEMORY:
-            continue
+    for entry in told_of(view):
         yield EmitEvent(
-            key=f"{view.observed.team.uid}/{rollout.revision}/{entry.phase}/{entry.at.timestamp():.3f}",
+            key=f"{view.observed.team.uid}/{entry.revision}/{entry.phase}/{entry.at.timestamp():.3f}",
             type="Warning" if entry.phase in _WARNING and entry.reason != "Superseded" else "Normal",
             reason=entry.phase.value,
-            message=f"revision {rollout.revision}: {entry.reason}: {entry.message}"[:1024],
+            message=f"revision {entry.revision}: {entry.reason}: {entry.message}"[:1024],
             at=entry.at,
         )
+
+
+def told_of(view: View) -> list[Transition]:
+    """The recent steps, each with its revision, oldest first: also those of a rollout that gave way to this one."""
+    rollout = view.rollout
+    if rollout is None:
+        return []
+    own = (entry.model_copy(update={"revision": entry.revision or rollout.revision}) for entry in rollout.transitions)
+    return [entry for entry in (*rollout.earlier, *own) if view.now - entry.at <= EVENT_MEMORY]
