@@ -34,10 +34,17 @@ def acquitted(view: View) -> Finding | None:
     """Every metric that can be judged was, and none speaks against the candidate."""
     if not judged(view):
         return Finding("JudgementSkipped", "no Prometheus is configured: judged by readiness alone")
+    if _nothing_to_judge(view):
+        return Finding("JudgementSkipped", "none of the metrics of spec.rollout.analysis can be judged here")
     if view.judgement is None or analysis.overall(view.judgement) is not Verdict.PASSED:
         return None
     said = "; ".join(f"{found.name}: {found.message}" for found in view.judgement.verdicts if found.message)
     return Finding("NoWorse", said or "no metric speaks against the new revision")
+
+
+def _nothing_to_judge(view: View) -> bool:
+    """No metric is asked for, or none of them means anything here (no memory limit, say)."""
+    return view.judgement is not None and analysis.overall(view.judgement) is Verdict.SKIPPED
 
 
 def acquitted_while_serving(view: View) -> Finding | None:
@@ -49,7 +56,7 @@ def step_held(view: View) -> Finding | None:
     """The step's weight was reached and held, on enough answers to go on."""
     if view.rollout is None or view.elapsed(view.rollout.step_started_at) < view.step.hold_seconds:
         return None
-    if not judged(view) or view.step.hold_seconds == 0:
+    if not judged(view) or view.step.hold_seconds == 0 or _nothing_to_judge(view):
         return Finding("StepHeld", f"held {view.weight_percent} % for {view.step.hold_seconds:g} s")
     if view.judgement is None or not analysis.enough(view.judgement, view.settings.analysis):
         return None
