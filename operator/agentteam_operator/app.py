@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -75,8 +75,11 @@ class App:
         )
         self.metrics.watch_rollouts(self._phases)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.failed = asyncio.Event()
-        """Set when a part of the operator ended that never should: the process is of no use any more."""
+        self._give_up: Callable[[], object] = lambda: None
+
+    def on_failure(self, give_up: Callable[[], object]) -> None:
+        """Call this when a part of the operator ends that never should: the process is of no use any more."""
+        self._give_up = give_up
 
     def environment(self) -> Environment:
         """What decisions depend on besides the team."""
@@ -179,7 +182,7 @@ class App:
         self._tasks.discard(task)
         if not task.cancelled():
             log.error("part_ended", part=task.get_name(), exc_info=task.exception())
-            self.failed.set()
+            self._give_up()
 
     async def _beat(self) -> None:
         """A sign of life of the event loop itself."""

@@ -38,9 +38,8 @@ def run() -> None:
         sys.exit(f"agentteam-operator: {error}")
 
 
-async def serve(settings: Settings, stop: asyncio.Event | None = None) -> int:
-    """Serve until told to stop, by a signal or by `stop`; the process' exit code."""
-    stop = stop or asyncio.Event()
+async def serve(settings: Settings) -> int:
+    """Serve until a signal tells to stop; the process' exit code."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(KubeClient(await load_configuration()))
         prometheus = prometheus_of(settings)
@@ -48,29 +47,28 @@ async def serve(settings: Settings, stop: asyncio.Event | None = None) -> int:
             await stack.enter_async_context(prometheus)
         app = App(settings, client, prometheus)
         await stack.enter_async_context(app.running())
-        failure = asyncio.create_task(_stop_on_failure(app, stop), name="failure")
-        try:
-            await kopf.operator(
-                registry=handlers(app, stop),
-                settings=kopf_settings(),
-                # Unless told, kopf looks for the user's name, and a container's user id has none.
-                identity=cast("Any", settings.pod_name),
-                standalone=True,
-                clusterwide=not settings.watch_namespaces,
-                namespaces=settings.watch_namespaces,
-                stop_flag=stop,
-            )
-        finally:
-            failure.cancel()
-        return 1 if app.failed.is_set() else 0
+        operator = asyncio.create_task(_operator(app), name="kopf")
+        app.on_failure(operator.cancel)
+        await asyncio.wait([operator])
+        if not operator.cancelled() and (error := operator.exception()) is not None:
+            raise error
+        return 1 if operator.cancelled() else 0
 
 
-async def _stop_on_failure(app: App, stop: asyncio.Event) -> None:
-    await app.failed.wait()
-    stop.set()
+async def _operator(app: App) -> None:
+    """Kopf, which also listens to signals; it ends when one comes."""
+    await kopf.operator(
+        registry=handlers(app),
+        settings=kopf_settings(),
+        # Unless told, kopf looks for the user's name, and a container's user id has none.
+        identity=cast("Any", app.settings.pod_name),
+        standalone=True,
+        clusterwide=not app.settings.watch_namespaces,
+        namespaces=app.settings.watch_namespaces,
+    )
 
 
-def handlers(app: App, stop: asyncio.Event) -> kopf.OperatorRegistry:
+def handlers(app: App) -> kopf.OperatorRegistry:
     """What kopf calls."""
     registry = kopf.OperatorRegistry()
 
@@ -86,7 +84,6 @@ def handlers(app: App, stop: asyncio.Event) -> kopf.OperatorRegistry:
     @kopf.on.cleanup(registry=registry)
     async def end(**_: object) -> None:
         await app.stop()
-        stop.set()  # kopf waits 5 s for its own waiter on this flag otherwise
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
     async def seen(event: kopf.RawEvent, **_: object) -> None:

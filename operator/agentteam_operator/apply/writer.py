@@ -140,6 +140,7 @@ class KubeWriter:
         """The live object, which must be controlled by this very team."""
         live = await self._client.get(resource, team.namespace, name)
         if not controlled(live, team.uid):
+            self._store.add_foreign((team.namespace, team.name), (resource.kind, name))
             raise NameConflict(resource.kind, name, team.namespace)
         return live
 

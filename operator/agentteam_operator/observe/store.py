@@ -141,6 +141,13 @@ class Store:
             entry.foreign = foreign
             entry.names_checked_at = "" if foreign else checked_at
 
+    def add_foreign(self, key: TeamKey, foreign: ObjectKey) -> None:
+        """Remember one more name of ours that belongs to somebody else, found when it was to be written."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            entry.foreign |= {foreign}
+            entry.names_checked_at = ""
+
     def _bury(self, resource: Resource, item: Mapping[str, Any]) -> None:
         grave = (resource.kind, *_identity(item))
         self._tombstones[grave] = max(version(item), self._tombstones.pop(grave, -1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ from agentteam_operator.kube.errors import Conflict, NotFound, Retryable, Termin
 from agentteam_operator.observe.assemble import parse_spec, read_status, team_ref
 from agentteam_operator.observe.store import Store
 from agentteam_operator.observe.trim import trim
+
+from tests.integration.runtime.until import until
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REVISION = "0123456789"
@@ -93,6 +96,20 @@ async def live(kube: KubeClient, namespace: str, manifest: Mapping[str, Any]) ->
     return await kube.get(resources.BY_KIND[manifest["kind"]], namespace, manifest["metadata"]["name"])
 
 
+async def at_rest(kube: KubeClient, namespace: str, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The live object, once its controllers have said what they had to say of it."""
+    found = await live(kube, namespace, manifest)
+
+    async def is_still() -> bool:
+        nonlocal found
+        await asyncio.sleep(0.5)
+        before, found = found, await live(kube, namespace, manifest)
+        return bool(found["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"])
+
+    await until(is_still, what="the object to come to rest")
+    return found
+
+
 def without_status(item: Mapping[str, Any]) -> dict[str, Any]:
     """All of an object but what its controllers say of it."""
     metadata = {key: value for key, value in item["metadata"].items() if key != "resourceVersion"}
@@ -120,7 +137,7 @@ async def test_what_is_written_is_what_is_stored(
     await writer.create(team, manifest)
     created = await live(kube, namespace, manifest)
     assert not differs(manifest, trim(resource, created))
-    await writer.apply(team, manifest, created["metadata"]["resourceVersion"])
+    await writer.apply(team, manifest, "")
     applied = await live(kube, namespace, manifest)
     assert not differs(manifest, trim(resource, applied))
     await writer.apply(team, manifest, "")
@@ -164,7 +181,7 @@ async def test_what_others_added_to_a_selector_goes(
     path = resources.SERVICE.path(namespace, "chat")
     tampered = {"spec": {"selector": {"app": "somebody-elses"}}}
     await kube.request("PATCH", path, what="tamper", body=tampered, content_type="application/merge-patch+json")
-    found = await live(kube, namespace, manifest)
+    found = await at_rest(kube, namespace, manifest)
     assert differs(manifest, found)
     await writer.apply(team, manifest, found["metadata"]["resourceVersion"])
     assert (await live(kube, namespace, manifest))["spec"]["selector"] == manifest["spec"]["selector"]
@@ -173,7 +190,7 @@ async def test_what_others_added_to_a_selector_goes(
 @pytest.mark.parametrize("write", ["create", "apply"])
 @pytest.mark.parametrize("child", CHILDREN)
 async def test_a_foreign_object_is_never_written(
-    kube: KubeClient, writer: KubeWriter, team: TeamRef, *, child: str, write: str
+    kube: KubeClient, store: Store, writer: KubeWriter, team: TeamRef, *, child: str, write: str
 ) -> None:
     namespace = team.namespace
     manifest = manifests(team)[child]
@@ -185,6 +202,9 @@ async def test_a_foreign_object_is_never_written(
         await (writer.create(team, manifest) if write == "create" else writer.apply(team, manifest, ""))
     found = await live(kube, namespace, manifest)
     assert without_status(found) == without_status(made)
+    entry = store.entry((namespace, team.name))
+    assert entry is not None
+    assert entry.foreign == {(manifest["kind"], manifest["metadata"]["name"])}, "the next tick knows of it"
 
 
 async def test_a_namesake_of_an_earlier_team_is_foreign(
@@ -210,7 +230,7 @@ async def test_a_stale_apply_changes_nothing(
 ) -> None:
     built = manifests(team)
     await writer.create(team, built["autoscaler"])
-    seen = (await live(kube, namespace, built["autoscaler"]))["metadata"]["resourceVersion"]
+    seen = (await at_rest(kube, namespace, built["autoscaler"]))["metadata"]["resourceVersion"]
     await writer.apply(team, built["frozen-autoscaler"], seen)
     with pytest.raises(Conflict, match="changed since it was read"):
         await writer.apply(team, built["autoscaler"], seen)
@@ -243,7 +263,7 @@ async def test_a_revision_is_made_and_scaled(
     for manifest in (config, deployed, probe):
         await writer.create(team, manifest)
     name = deployed["metadata"]["name"]
-    seen = await live(kube, namespace, deployed)
+    seen = await at_rest(kube, namespace, deployed)
     await writer.scale(team, name, 1, seen["metadata"]["resourceVersion"])
     entry = store.entry((namespace, team.name))
     assert entry is not None
