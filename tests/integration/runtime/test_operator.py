@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -14,9 +14,11 @@ from agentteam_operator.kube.resources import (
     AGENT_TEAM,
     CHILDREN,
     CONFIG_MAP,
+    CUSTOM_RESOURCE_DEFINITION,
     DEPLOYMENT,
     EVENT,
     LEASE,
+    POD_MONITOR,
     SERVICE,
 )
 
@@ -311,3 +313,69 @@ async def test_a_replica_that_ends_gives_the_lease_back(team: Team, start_operat
     assert await operator.end() == 0
     lease = await team.kube.get(LEASE, team.namespace, "agentteam-operator")
     assert not lease["spec"].get("holderIdentity")
+
+
+POD_MONITORS: dict[str, Any] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "podmonitors.monitoring.coreos.com", "annotations": {"api-approved.kubernetes.io": "test"}},
+    "spec": {
+        "group": "monitoring.coreos.com",
+        "names": {"kind": "PodMonitor", "plural": "podmonitors", "listKind": "PodMonitorList"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+
+
+@pytest.fixture
+async def pod_monitors(kube: KubeClient) -> AsyncIterator[None]:
+    path = CUSTOM_RESOURCE_DEFINITION.path()
+    await kube.request("POST", path, what="install PodMonitors", body=POD_MONITORS)
+
+    async def is_served() -> bool:
+        try:
+            return bool(await kube.list(POD_MONITOR))
+        except NotFound:
+            return False
+
+    await until(is_served, what="the API of PodMonitors")
+    yield
+    await kube.request("DELETE", f"{path}/{POD_MONITORS['metadata']['name']}", what="remove PodMonitors")
+
+
+@pytest.mark.usefixtures("pod_monitors")
+async def test_a_pod_monitor_is_made_where_there_are_some(team: Team, start_operator: StartOperator) -> None:
+    start_operator()
+    await team.create()
+    await rolled_out(team)
+
+    async def is_made() -> bool:
+        return bool((await team.kube.list(POD_MONITOR, team.namespace))["items"])
+
+    await until(is_made, what="the PodMonitor")
+    made = await team.kube.get(POD_MONITOR, team.namespace, team.name)
+    assert made["spec"]["selector"]["matchLabels"] == names.server_selector(team.name)
+
+
+async def test_a_quota_that_forbids_pods_is_told(team: Team, start_operator: StartOperator) -> None:
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    path = f"/api/v1/namespaces/{team.namespace}/resourcequotas"
+    await team.kube.request("POST", path, what="allow no pods", body=quota)
+
+    async def is_enforced() -> bool:
+        found = await team.kube.request("GET", f"{path}/none", what="read the quota")
+        return bool(found.get("status", {}).get("hard"))
+
+    await until(is_enforced, what="the quota to be enforced")
+    start_operator()
+    await team.create(rollout={**QUICK, "readyTimeoutSeconds": 3})
+    await until(team.is_in("Failed"), what="the rollout to fail")
+    assert "exceeded quota: none" in str((await team.status())["rollout"])
