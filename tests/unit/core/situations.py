@@ -1,0 +1,192 @@
+"""Small factories for what a tick may see: a calm situation of each phase, in which no rule has anything to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
+from agentteam_operator.api.field_problems import FieldProblem
+from agentteam_operator.api.spec import AgentTeamSpec
+from agentteam_operator.api.status import (
+    AgentTeamStatus,
+    Outcome,
+    Phase,
+    RevisionStatus,
+    RolloutStatus,
+    Transition,
+    Verdict,
+)
+from agentteam_operator.core import names
+from agentteam_operator.core.analysis import Judgement, MetricVerdict
+from agentteam_operator.core.state import (
+    Environment,
+    Observed,
+    PodObserved,
+    ProbeObserved,
+    RevisionObserved,
+    ServiceObserved,
+    TeamRef,
+)
+from agentteam_operator.core.view import View
+
+NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+TEAM = "chat"
+BLUE, GREEN, OTHER = "b" * 10, "a" * 10, "c" * 10
+ENVIRONMENT = Environment(default_image="agent:1", builder_version="0.1.0", metrics_configured=True)
+
+SPEC: Mapping[str, Any] = {
+    "version": "2",
+    "models": [{"name": "main", "provider": "Replay", "replay": {"answers": ["hello"]}}],
+    "team": {
+        "type": "RoundRobin",
+        "maxTurns": 2,
+        "agents": [{"name": "clerk", "description": "answers", "systemMessage": "Answer.", "model": "main"}],
+    },
+}
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def pods(revision: str, ready: int, unready: int = 0, waiting_reason: str = "") -> tuple[PodObserved, ...]:
+    """Pods of a revision."""
+    good = [
+        PodObserved(f"{TEAM}-{revision}-{index}", f"10.0.0.{index}", ready=True, terminating=False, created_at=ago(30))
+        for index in range(ready)
+    ]
+    bad = [
+        PodObserved(
+            f"{TEAM}-{revision}-x{index}",
+            "",
+            ready=False,
+            terminating=False,
+            created_at=ago(30),
+            waiting_reason=waiting_reason,
+        )
+        for index in range(unready)
+    ]
+    return (*good, *bad)
+
+
+def revision_of(name: str, ready: int = 3, unready: int = 0, waiting_reason: str = "") -> RevisionObserved:
+    """A revision with its Deployment, ConfigMap and pods."""
+    return RevisionObserved(
+        hash=name,
+        created_at=ago(3600),
+        deployment_uid=f"uid-{name}",
+        replicas=ready + unready,
+        image="agent:1",
+        version="1",
+        pods=pods(name, ready, unready, waiting_reason),
+        resource_version="7",
+        config_uid=f"uid-config-{name}",
+    )
+
+
+def verdict(found: Verdict, answers: int = 50) -> Judgement:
+    """A judgement of one metric."""
+    counts = ColourCounts(started=answers, finished=answers)
+    metric = MetricVerdict(name="errorRate", verdict=found, reason="Said", message="as said")
+    return Judgement(AnalysisStatus(blue=counts, green=counts), (metric,))
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a tick sees of a team with a blue and a green revision. Calm: half of green is ready, nothing is due."""
+
+    phase: Phase | None
+    target: str = GREEN
+    base: str = BLUE
+    active: str = BLUE
+    reason: str = "Because"
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[FieldProblem, ...] = ()
+    rollout: Mapping[str, Any] = field(default_factory=dict)
+    """Parts of `spec.rollout`."""
+    in_phase_seconds: float = 1.0
+    overdue: bool = False
+    step: int = 0
+    step_held_seconds: float | None = None
+    gates_skipped: bool = False
+    blue: RevisionObserved | None = field(default_factory=lambda: revision_of(BLUE))
+    green: RevisionObserved | None = field(default_factory=lambda: revision_of(GREEN, 1, 2))
+    selects: str | None = None
+    """Revision that the active Service selects; None for both colours."""
+    endpoints: tuple[str, ...] = ()
+    """Revisions whose ready pods are the active Service's endpoints."""
+    probe: ProbeObserved | None = None
+    judgement: Judgement | None = None
+    outcomes: Mapping[str, Outcome] = field(default_factory=lambda: {BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.PENDING})
+
+    def view(self) -> View:
+        """The situation as the gates see it."""
+        observed = self.observed()
+        spec = observed.spec
+        if spec is None:
+            raise AssertionError("a situation has a spec")
+        return View(observed, ENVIRONMENT, NOW, spec, observed.status, self.judgement)
+
+    def observed(self) -> Observed:
+        """The situation as it was observed."""
+        revisions = {found.hash: found for found in (self.blue, self.green) if found}
+        endpoints = [pod.name for name in self.endpoints for pod in revisions[name].ready_pods]
+        return Observed(
+            team=TeamRef("sim", TEAM, "uid-team", 1, "11", self.annotations),
+            status=self.status(),
+            spec=AgentTeamSpec.parse({**SPEC, "rollout": dict(self.rollout)}),
+            problems=self.problems,
+            target=self.target,
+            revisions=revisions,
+            active_service=ServiceObserved(names.server_selector(TEAM, self.selects), "5", frozenset(endpoints)),
+            probe=self.probe,
+            live=True,
+        )
+
+    def status(self) -> AgentTeamStatus:
+        """The stored status."""
+        revisions = [
+            RevisionStatus(hash=name, created_at=ago(3600), outcome=end) for name, end in self.outcomes.items()
+        ]
+        return AgentTeamStatus(active_revision=self.active, rollout=self._rollout(), revisions=revisions)
+
+    def _rollout(self) -> RolloutStatus | None:
+        if self.phase is None:
+            return None
+        since = ago(self.in_phase_seconds)
+        held = self.step_held_seconds
+        return RolloutStatus(
+            phase=self.phase,
+            revision=GREEN,
+            base_revision=self.base,
+            gates_skipped=self.gates_skipped,
+            started_at=ago(self.in_phase_seconds + 60),
+            phase_started_at=since,
+            deadline=ago(1) if self.overdue else NOW + timedelta(seconds=60),
+            step=self.step,
+            step_started_at=None if held is None else ago(held),
+            reason=self.reason,
+            transitions=[Transition(phase=self.phase, at=since, reason=self.reason)],
+        )
+
+
+CALM: Mapping[Phase | None, Situation] = {
+    None: Situation(None, target="", active="", base=""),
+    Phase.PREPARING: Situation(Phase.PREPARING, selects=BLUE),
+    Phase.HEALTH_CHECKING: Situation(Phase.HEALTH_CHECKING, selects=BLUE),
+    Phase.SHIFTING: Situation(Phase.SHIFTING, selects=BLUE),
+    Phase.WATCHING: Situation(Phase.WATCHING),
+    Phase.AWAITING_PROMOTION: Situation(Phase.AWAITING_PROMOTION),
+    Phase.SWITCHING: Situation(Phase.SWITCHING),
+    Phase.SETTLING: Situation(Phase.SETTLING, active=GREEN, selects=GREEN),
+    Phase.ROLLING_BACK: Situation(Phase.ROLLING_BACK, selects=BLUE),
+    Phase.COMPLETED: Situation(Phase.COMPLETED, active=GREEN, selects=GREEN),
+    Phase.ROLLED_BACK: Situation(
+        Phase.ROLLED_BACK, selects=BLUE, outcomes={BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.FAILED}
+    ),
+    Phase.FAILED: Situation(Phase.FAILED, active="", base="", blue=None, outcomes={GREEN: Outcome.FAILED}),
+}
+"""A situation of each phase in which nothing happens; Validating has none, for it is left at once."""

@@ -1,0 +1,161 @@
+"""Each rule of the transition table fires in a situation of its own, and nothing fires in a calm one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from agentteam_operator.api.field_problems import FieldProblem
+from agentteam_operator.api.status import Outcome, Phase, Verdict
+from agentteam_operator.core import names
+from agentteam_operator.core.decide import TRANSITIONS, Rule, advance
+from agentteam_operator.core.state import ProbeObserved
+
+from tests.unit.core.situations import BLUE, CALM, GREEN, OTHER, Situation, revision_of, verdict
+
+ALL_READY = revision_of(GREEN, 3)
+NONE_READY = revision_of(GREEN, 0, 3)
+CREATION: Mapping[str, Any] = {"base": "", "blue": None}
+LONG = 10_000.0
+
+CAUSES: Mapping[str, Mapping[str, Any]] = {
+    "intent.new_target": {"target": OTHER},
+    "intent.superseded": {"target": OTHER},
+    "intent.reverted": {"target": BLUE, "active": BLUE},
+    "intent.aborted": {"annotations": {names.ANNOTATION_ABORT: GREEN}},
+    "intent.promoted": {"annotations": {names.ANNOTATION_PROMOTE: GREEN}},
+    "intent.invalid": {"problems": (FieldProblem("spec.team", "", "is missing: write one"),)},
+    "intent.valid": {},
+    "intent.mended": {"reason": "InvalidSpec"},
+    "pods.broken": {"green": revision_of(GREEN, 1, 2, waiting_reason="ImagePullBackOff")},
+    "pods.ready": {"green": ALL_READY},
+    "pods.ready_and_known": {"green": ALL_READY, "gates_skipped": True},
+    "pods.not_ready_in_time": {"green": NONE_READY, "overdue": True},
+    "pods.healthy": {"probe": ProbeObserved(finished=True, succeeded=True)},
+    "pods.healthy_and_immediate": {
+        "probe": ProbeObserved(finished=True, succeeded=True),
+        "rollout": {"traffic": {"mode": "Immediate"}},
+    },
+    "pods.unhealthy": {"probe": ProbeObserved(finished=True, succeeded=False, message="no model")},
+    "pods.recovered": {"green": ALL_READY, "reason": "ReadyTimeout"},
+    "traffic.lost": {"green": NONE_READY},
+    "traffic.lost_after_commit": {"green": NONE_READY, "active": GREEN},
+    "traffic.sized": {"green": ALL_READY},
+    "traffic.switched": {"green": ALL_READY, "active": GREEN, "selects": GREEN, "endpoints": (GREEN,)},
+    "traffic.first_switched": {
+        **CREATION,
+        "green": ALL_READY,
+        "active": GREEN,
+        "selects": GREEN,
+        "endpoints": (GREEN,),
+    },
+    "traffic.switch_not_verified": {"overdue": True},
+    "traffic.step_not_reached": {"overdue": True},
+    "traffic.restored": {"endpoints": (BLUE,)},
+    "traffic.given_up_restoring": {"overdue": True},
+    "traffic.nothing_to_restore": CREATION,
+    "traffic.superseded_at_creation": {**CREATION, "reason": "Superseded"},
+    "judgement.worse": {"judgement": verdict(Verdict.FAILED)},
+    "judgement.step_held": {"step_held_seconds": 60.0, "judgement": verdict(Verdict.PASSED)},
+    "judgement.last_step_held": {"step": 1, "step_held_seconds": 60.0, "judgement": verdict(Verdict.PASSED)},
+    "judgement.watched": {"in_phase_seconds": 600.0, "judgement": verdict(Verdict.PASSED)},
+    "judgement.acquitted": {"judgement": verdict(Verdict.PASSED)},
+    "judgement.acquitted_while_serving": {"active": GREEN, "judgement": verdict(Verdict.PASSED)},
+    "judgement.settled": {"in_phase_seconds": 120.0},
+    "judgement.undecided_pause": {"rollout": {}},
+    "judgement.undecided_rollback": {"rollout": {"analysis": {"onInconclusive": "Rollback"}}},
+    "judgement.undecided_promote": {"rollout": {"analysis": {"onInconclusive": "Promote"}}},
+    "judgement.nobody_promoted": {"overdue": True},
+}
+"""What makes a gate speak up, by the gate."""
+
+UNDECIDED: Mapping[Phase, Mapping[str, Any]] = {
+    Phase.SHIFTING: {"step_held_seconds": LONG},
+    Phase.WATCHING: {"in_phase_seconds": LONG},
+    Phase.SETTLING: {"in_phase_seconds": LONG, "rollout": {"traffic": {"mode": "Immediate"}}},
+}
+"""When a verdict should long have been there."""
+
+
+def gate_name(rule: Rule) -> str:
+    return f"{rule.gate.__module__.rpartition('.')[2]}.{rule.gate.__name__}"
+
+
+def situation(phase: Phase | None, rule: Rule) -> Situation:
+    name = gate_name(rule)
+    assert name in CAUSES, f"say in CAUSES what makes {name} fire"
+    calm = CALM.get(phase) or Situation(phase)
+    found = replace(calm, **CAUSES[name])
+    if ".undecided" in name and phase is not None:
+        late = dict(UNDECIDED[phase])
+        late["rollout"] = {**late.get("rollout", {}), **CAUSES[name]["rollout"]}
+        found = replace(found, **late, judgement=verdict(Verdict.INCONCLUSIVE, answers=3))
+    return found
+
+
+RULES = [
+    pytest.param(phase, rule, id=f"{phase.value if phase else 'None'}-{gate_name(rule)}-{rule.to.value}")
+    for phase, rules in TRANSITIONS.items()
+    for rule in rules
+]
+
+
+@pytest.mark.parametrize(("phase", "rule"), RULES)
+def test_fires_in_its_situation(phase: Phase | None, rule: Rule) -> None:
+    view = situation(phase, rule).view()
+    first = next(other for other in TRANSITIONS[phase] if other.gate(view))
+    assert first == rule
+
+    before = view.rollout.transitions if view.rollout and rule.to is not Phase.VALIDATING else []
+    after = advance(view).rollout
+    assert after is not None
+    steps = after.transitions or after.earlier
+    begun_anew = len(steps) <= len(before)  # another rollout has begun in the same tick
+    entered = steps if begun_anew else steps[len(before) :]
+    assert rule.to in {entry.phase for entry in (*entered, *after.earlier)}
+
+
+@pytest.mark.parametrize("phase", [phase for phase in TRANSITIONS if phase is not Phase.VALIDATING])
+def test_nothing_fires_in_a_calm_situation(phase: Phase | None) -> None:
+    view = CALM[phase].view()
+    assert advance(view).phase is phase
+    assert not [gate_name(rule) for rule in TRANSITIONS[phase] if rule.gate(view)]
+
+
+def test_every_phase_has_rules_and_can_be_left() -> None:
+    assert set(TRANSITIONS) == {None, *Phase}
+    assert all(TRANSITIONS.values())
+
+
+def test_every_phase_can_be_entered() -> None:
+    assert {rule.to for rules in TRANSITIONS.values() for rule in rules} == set(Phase)
+
+
+@pytest.mark.parametrize(
+    ("phase", "active"),
+    [
+        pytest.param(Phase.PREPARING, BLUE, id="before-the-switch"),
+        pytest.param(Phase.SETTLING, GREEN, id="after-the-switch"),
+    ],
+)
+def test_going_back_makes_blue_active_at_once(phase: Phase, active: str) -> None:
+    view = replace(CALM[phase], active=active, annotations={names.ANNOTATION_ABORT: GREEN}).view()
+    after = advance(view)
+    assert after.phase is Phase.ROLLING_BACK
+    assert after.status.active_revision == BLUE
+
+
+def test_the_switch_is_committed_before_it_is_made() -> None:
+    after = advance(replace(CALM[Phase.SWITCHING], green=ALL_READY).view())
+    assert (after.phase, after.status.active_revision) == (Phase.SWITCHING, GREEN)
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [("Superseded", Outcome.CANCELLED), ("Aborted", Outcome.FAILED)],
+)
+def test_what_is_remembered_of_a_candidate_that_was_taken_back(reason: str, outcome: Outcome) -> None:
+    after = advance(replace(CALM[Phase.ROLLING_BACK], target=OTHER, reason=reason, endpoints=(BLUE,)).view())
+    assert {entry.hash: entry.outcome for entry in after.status.revisions}[GREEN] is outcome
