@@ -18,7 +18,6 @@ from dataclasses import dataclass
 import aiohttp
 
 from .report import (
-    MAX_FAILURES_KEPT,
     UNKNOWN_REVISION,
     Connection,
     Failure,
@@ -192,9 +191,8 @@ class LoadGenerator:
             one.first_bad_at = one.first_bad_at or ended_at
             report.first_bad_at = report.first_bad_at or ended_at
             one.last_bad_at = report.last_bad_at = ended_at
-        kept = report.bad_answers if result is Result.BAD else report.lost_requests
-        if len(kept) < MAX_FAILURES_KEPT:
-            kept.append(Failure(request.meant_at, seconds, result.value, request.connection.value, name, reason[:200]))
+        failure = Failure(request.meant_at, seconds, result.value, request.connection.value, name, reason[:200])
+        report.note(failure)
 
 
 def _fault(status: int, body: bytes) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 MAX_FAILURES_KEPT = 200
-_SHOWN = 5
+MAX_REASONS = 20
+_REASON_CHARACTERS = 60
+_SHOWN = 3
 UNKNOWN_REVISION = "unknown"
 
 
@@ -74,6 +76,15 @@ class RevisionCounts:
 
 
 @dataclass(slots=True)
+class ReasonCounts:
+    """How often something went wrong in one way, and when it was first and last noticed (Unix seconds)."""
+
+    count: int = 0
+    first_at: float = 0.0
+    last_at: float = 0.0
+
+
+@dataclass(slots=True)
 class LoadReport:
     """The summary. Latencies are seconds from the moment that a request was meant to be sent."""
 
@@ -96,8 +107,21 @@ class LoadReport:
     """The first bad answers; the counts tell how many there were."""
     lost_requests: list[Failure] = field(default_factory=list)
     """The first lost requests."""
+    by_reason: dict[str, ReasonCounts] = field(default_factory=dict)
+    """All that went wrong, by the first words of its reason; at most MAX_REASONS of them."""
     cpu_seconds: float = 0.0
     """What the generator itself cost."""
+
+    def note(self, failure: Failure) -> None:
+        """Keep one failure, if it's among the first."""
+        kept = self.bad_answers if failure.result == Result.BAD else self.lost_requests
+        if len(kept) < MAX_FAILURES_KEPT:
+            kept.append(failure)
+        words, noticed_at = f"{failure.result}: {failure.reason[:_REASON_CHARACTERS]}", failure.at + failure.seconds
+        if words in self.by_reason or len(self.by_reason) < MAX_REASONS:
+            one = self.by_reason.setdefault(words, ReasonCounts(first_at=noticed_at))
+            one.count += 1
+            one.last_at = noticed_at
 
     @property
     def lost_share_bound(self) -> float:
@@ -128,6 +152,7 @@ class LoadReport:
         }
         for kind in ("bad_answers", "lost_requests"):
             values[kind] = [Failure(**failure) for failure in values[kind]]
+        values["by_reason"] = {reason: ReasonCounts(**one) for reason, one in values["by_reason"].items()}
         return cls(**values)
 
     def text(self) -> str:
@@ -142,8 +167,14 @@ class LoadReport:
             f"the load itself cost {self.cpu_seconds:.1f} CPU seconds",
         ]
         lines += [
-            f"revision {revision}: {one.counts.ok} ok, {one.counts.bad} bad, {one.counts.lost} lost"
+            f"revision {revision}: {one.counts.ok} ok, {one.counts.bad} bad, {one.counts.lost} lost, from"
+            f" {one.first_at - self.started_at:.1f} s to {one.last_at - self.started_at:.1f} s after the start"
             for revision, one in self.by_revision.items()
+        ]
+        lines += [
+            f"{one.count} x {reason}, noticed from {one.first_at - self.started_at:.1f} s"
+            f" to {one.last_at - self.started_at:.1f} s after the start"
+            for reason, one in self.by_reason.items()
         ]
         lines += [
             f"{one.result} after {one.seconds:.2f} s, {one.connection}, revision {one.revision}: {one.reason}"

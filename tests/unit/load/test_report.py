@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.load.report import Counts, Failure, LoadReport, Result, RevisionCounts, quantiles
+from tests.load.report import Counts, Failure, LoadReport, ReasonCounts, Result, RevisionCounts, quantiles
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,9 @@ def test_quantiles_are_by_nearest_rank() -> None:
 def test_report_survives_json() -> None:
     report = LoadReport(sent=2, counts=Counts(ok=1, bad=1), latency_seconds={"p50": 0.1}, first_bad_at=5.0)
     report.by_revision["abc"] = RevisionCounts(counts=Counts(bad=1), first_at=1.0, last_at=5.0, first_bad_at=5.0)
-    report.bad_answers.append(Failure(4.0, 1.0, Result.BAD.value, "new", "abc", "HTTP 502"))
+    report.note(Failure(4.0, 1.0, Result.BAD.value, "new", "abc", "HTTP 502"))
+    report.note(Failure(6.0, 1.0, Result.BAD.value, "new", "abc", "HTTP 502"))
+    assert report.by_reason == {"bad: HTTP 502": ReasonCounts(2, 5.0, 7.0)}
     assert LoadReport.parse(json.loads(json.dumps(report.document()))) == report
 
 
