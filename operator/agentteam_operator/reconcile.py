@@ -20,7 +20,7 @@ from agentteam_operator.api.status import Phase
 from agentteam_operator.apply import ClusterWriter, NameConflict, execute
 from agentteam_operator.core.decide import decide
 from agentteam_operator.core.state import Decision, EmitEvent, Environment, Observed
-from agentteam_operator.kube.errors import Conflict, KubeError, Retryable
+from agentteam_operator.kube.errors import Conflict, KubeError, NotFound, Retryable
 from agentteam_operator.metrics import Metrics
 from agentteam_operator.observe.assemble import UnknownStatus
 from agentteam_operator.observe.observer import awaits_words
@@ -106,7 +106,7 @@ class Reconciler:
             async with asyncio.timeout(TICK_TIMEOUT_SECONDS):
                 await self._tick(key)
             self._failures.pop(key, None)
-        except Conflict as error:
+        except (Conflict, NotFound) as error:
             result = "conflict"
             self._conflict(key, error)
         except UnknownStatus as error:
@@ -190,8 +190,8 @@ class Reconciler:
         self._busy.pop(key, None)
         self._read_live.discard(key)
 
-    def _conflict(self, key: TeamKey, error: Conflict) -> None:
-        """What was decided on is out of date: look again, at the API server itself."""
+    def _conflict(self, key: TeamKey, error: KubeError) -> None:
+        """What was decided on has changed or gone: look again, at the API server itself."""
         level = log.warning if isinstance(error, NameConflict) else log.info
         level("write_conflict", namespace=key[0], team=key[1], error=str(error))
         self._read_live.add(key)

@@ -19,7 +19,7 @@ import aiohttp
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
 
-from agentteam_operator.kube.errors import KubeError, NotFound, Retryable, error_of
+from agentteam_operator.kube.errors import KubeError, NotFound, Retryable, Silent, error_of
 from agentteam_operator.kube.resources import Resource
 
 JsonObject = dict[str, Any]
@@ -181,7 +181,7 @@ class KubeClient:
     async def lines(
         self, path: str, *, what: str, query: Mapping[str, str], accept: str, idle_seconds: float
     ) -> AsyncIterator[bytes]:
-        """A watch's lines as they come; Retryable when none came for `idle_seconds`, or the stream broke."""
+        """A watch's lines as they come; Silent when none came for `idle_seconds`, Retryable when the stream broke."""
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=idle_seconds)
         async with self._exchange(_Exchange("GET", path, what, query, timeout, accept=accept)) as response:
             while line := await response.content.readline():
@@ -204,6 +204,8 @@ class KubeClient:
                 if response.status >= 400:  # noqa: PLR2004 - HTTP's own boundary
                     raise await _refusal(response, exchange.what)
                 yield response
+        except aiohttp.SocketTimeoutError as error:
+            raise Silent(f"{exchange.what}: nothing came any more") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Retryable(f"{exchange.what}: {type(error).__name__}: {error}") from error
 

@@ -37,6 +37,10 @@ class Retryable(KubeError):  # noqa: N818
         """The server's own wish, from Retry-After; 0 for none."""
 
 
+class Silent(Retryable):
+    """A stream brought nothing for so long that it may be dead: go on with a new one."""
+
+
 class Gone(Retryable):
     """The version to go on from is no longer kept (410): list again."""
 

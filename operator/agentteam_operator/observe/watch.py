@@ -17,7 +17,7 @@ import structlog
 
 from agentteam_operator.core import names
 from agentteam_operator.kube.client import JSON, METADATA_ONLY, KubeClient
-from agentteam_operator.kube.errors import Gone, KubeError, Retryable
+from agentteam_operator.kube.errors import Gone, KubeError, Retryable, Silent
 from agentteam_operator.kube.resources import CONFIG_MAP, Resource
 from agentteam_operator.observe.store import Listed, Store
 
@@ -60,6 +60,8 @@ class Watch:
                 async for version in self._stream(since):
                     since, failures = version, 0
                 await asyncio.sleep(_pause_seconds(1))
+            except Silent:
+                self._seen()  # quiet kinds get no bookmarks; a new stream costs little
             except Gone:
                 since = ""
             except (KubeError, ValueError, KeyError) as error:

@@ -13,6 +13,7 @@ from agentteam_operator.kube.errors import (
     KubeError,
     NotFound,
     Retryable,
+    Silent,
     Terminal,
     error_of,
 )
@@ -131,5 +132,5 @@ async def test_a_stream_that_falls_silent_is_given_up() -> None:
     async with client_of(stream) as client:
         lines = client.lines("/api", what="watch", query={}, accept="*/*", idle_seconds=0.2)
         assert await anext(aiter(lines)) == b'{"type": "BOOKMARK"}\n'
-        with pytest.raises(Retryable, match="watch"):
+        with pytest.raises(Silent, match="watch: nothing came any more"):
             await anext(aiter(lines))

@@ -167,6 +167,7 @@ async def test_what_cannot_be_taken_back_is_decided_on_a_live_read(bench: Bench)
     ("make", "result", "pause"),
     [
         pytest.param(lambda: errors.Conflict("c"), "conflict", 0.05, id="conflict"),
+        pytest.param(lambda: errors.NotFound("n"), "conflict", 0.05, id="gone-meanwhile"),
         pytest.param(lambda: errors.Retryable("r"), "retry", 0.2, id="no-answer"),
         pytest.param(lambda: errors.Retryable("r", retry_after_seconds=7), "retry", 7, id="servers-own-wish"),
         pytest.param(TimeoutError, "retry", 0.2, id="too-slow"),
