@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     """longest time for one query in seconds, such as 10"""
 
     leader_election: bool = True
-    """true or false"""
+    """true (of several replicas one acts) or false (there is only one)"""
     lease_name: Annotated[str, Field(min_length=1, max_length=253)] = "agentteam-operator"
     """the name of the Lease that keeps a second replica from acting"""
     lease_namespace: str = ""

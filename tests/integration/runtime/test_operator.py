@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -173,8 +174,6 @@ async def settled_versions(team: Team) -> dict[str, str]:
 
 def writes_since(audit_log: Any, offset: int, namespace: str) -> list[str]:  # noqa: ANN401
     """Writes of the operator in a namespace, its lease left out, as the API server recorded them."""
-    import json  # noqa: PLC0415
-
     with audit_log.open("rb") as lines:
         lines.seek(offset)
         entries = [json.loads(line) for line in lines if line.endswith(b"}\n")]

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+
 import pytest
 from agentteam_operator.settings import InvalidSettingsError, Settings, load_settings
 
@@ -61,3 +65,27 @@ def test_all_that_is_wrong_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(InvalidSettingsError) as caught:
         load_settings()
     assert [line.split()[0] for line in str(caught.value).splitlines()] == ["HEALTH_PORT", "METRICS_PORT"]
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "operator.md"
+MARKED = re.compile(r"(<!-- settings:begin .*? -->\n).*?(<!-- settings:end -->)", re.DOTALL)
+
+
+def settings_table() -> str:
+    """Every variable with its default and its meaning."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default if field.default_factory is None else "(the host's name)"
+        shown = {(): "", None: "", True: "true", False: "false"}.get(default, default)  # type: ignore[arg-type]
+        cell = f"`{getattr(shown, 'value', shown)}`" if shown != "" else ""
+        rows.append(f"| `{name.upper()}` | {cell} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_page_for_people_tells_of_every_setting() -> None:
+    """With UPDATE_DOCS=1 in the environment the page is written anew."""
+    page = PAGE.read_text(encoding="utf-8")
+    wanted = MARKED.sub(lambda found: found[1] + settings_table() + found[2], page)
+    if os.environ.get("UPDATE_DOCS"):
+        PAGE.write_text(wanted, encoding="utf-8")
+    assert wanted == PAGE.read_text(encoding="utf-8"), "run this test once with UPDATE_DOCS=1"
