@@ -25,7 +25,7 @@ def _any_ready(revision: RevisionObserved | None) -> bool:
 
 
 def lost_after_commit(view: View) -> Finding | None:
-    """As `lost`, once all traffic is meant for the candidate."""
+    """The candidate was to take all the traffic and has no ready pod, while the old revision has some."""
     return lost(view) if view.committed else None
 
 
