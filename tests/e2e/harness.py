@@ -247,6 +247,8 @@ class Team:
         plan = LoadPlan(
             url=self.url, rate_per_second=rate, max_requests=60_000, keep_alive_share=keep_alive_share, model=self.name
         )
+        # A new Service answers once kube-proxy knows it: that is no part of what these tests are about.
+        poll(lambda: _answers(f"{plan.url}/readyz"), 30, f"{plan.url} to answer")
         with LoadProcess(plan) as process:
             process.wait_for(lambda line: line.get("counts", {}).get("ok", 0) >= steady_answers, 30)
             yield process
@@ -322,6 +324,14 @@ def diagnosis(tools: Tools, namespace: str) -> str:
             text = yaml.safe_dump_all([{"name": i["metadata"]["name"], "status": i.get("status")} for i in items])
         parts.append(f"--- {title}\n{text}")
     return "\n".join(parts)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - the cluster's own address
+            return True
+    except OSError:
+        return False
 
 
 def _pids_of_pod(uid: str) -> list[int]:
