@@ -21,6 +21,10 @@ from agentteam_operator.logs import configure_logging
 from agentteam_operator.settings import InvalidSettingsError, Settings, load_settings
 
 STREAM_SECONDS = 600
+API_SERVER_PATIENCE_SECONDS = (1, 1, 2, 3, 5, 8, 13, *[30] * 2880)
+"""Pauses between tries while the API server answers with errors: for a day, rather than a minute. A restart of the
+operator mends nothing of it, and would lose the cache.
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -103,4 +107,5 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = STREAM_SECONDS
     settings.networking.connect_timeout = 5.0
     settings.networking.request_timeout = 60.0
+    settings.networking.error_backoffs = API_SERVER_PATIENCE_SECONDS
     return settings

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from agentteam_operator.core import names
 from agentteam_operator.kube.client import MERGE_PATCH, KubeClient
-from agentteam_operator.kube.errors import NotFound
+from agentteam_operator.kube.errors import KubeError, NotFound
 from agentteam_operator.kube.resources import (
     AGENT_TEAM,
     CHILDREN,
@@ -342,12 +342,14 @@ async def pod_monitors(kube: KubeClient) -> AsyncIterator[None]:
     async def is_served() -> bool:
         try:
             return bool(await kube.list(POD_MONITOR))
-        except NotFound:
+        except KubeError:  # not known yet, or its storage is being made
             return False
 
-    await until(is_served, what="the API of PodMonitors")
-    yield
-    await kube.request("DELETE", f"{path}/{POD_MONITORS['metadata']['name']}", what="remove PodMonitors")
+    try:
+        await until(is_served, what="the API of PodMonitors")
+        yield
+    finally:
+        await kube.request("DELETE", f"{path}/{POD_MONITORS['metadata']['name']}", what="remove PodMonitors")
 
 
 @pytest.mark.usefixtures("pod_monitors")
