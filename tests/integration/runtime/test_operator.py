@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from agentteam_operator.core import names
 from agentteam_operator.kube.client import MERGE_PATCH, KubeClient
-from agentteam_operator.kube.errors import KubeError, NotFound
+from agentteam_operator.kube.errors import AlreadyExists, KubeError, NotFound
 from agentteam_operator.kube.resources import (
     AGENT_TEAM,
     CHILDREN,
@@ -337,7 +338,8 @@ POD_MONITORS: dict[str, Any] = {
 @pytest.fixture
 async def pod_monitors(kube: KubeClient) -> AsyncIterator[None]:
     path = CUSTOM_RESOURCE_DEFINITION.path()
-    await kube.request("POST", path, what="install PodMonitors", body=POD_MONITORS)
+    with suppress(AlreadyExists):  # a run that was killed left it
+        await kube.request("POST", path, what="install PodMonitors", body=POD_MONITORS)
 
     async def is_served() -> bool:
         try:
