@@ -44,8 +44,8 @@ class Outcome:
 
 
 CASES = (
-    Case("half-fails", "scripted-ok", "scripted-fail-50", 25.0, LONG_WATCH),
-    Case("ten-points-worse", "scripted-fail-5", "scripted-fail-15", 70.0, FAR_LIMIT),
+    Case("half-fails", "scripted-ok", "scripted-fail-50", 15.0, LONG_WATCH),
+    Case("ten-points-worse", "scripted-fail-5", "scripted-fail-15", 40.0, FAR_LIMIT),
 )
 
 
