@@ -253,12 +253,31 @@ class Team:
             process.wait_for(lambda line: line.get("counts", {}).get("ok", 0) >= steady_answers, 30)
             yield process
 
+    def await_size(self, revision: str, replicas: int, timeout_seconds: float = 60) -> None:
+        """Until a revision's Deployment is meant to have so many pods."""
+        name = f"{self.name}-{revision}"
+        poll(
+            lambda: self.tools.get("deployment", name, self.namespace)["spec"]["replicas"] == replicas,
+            timeout_seconds,
+            f"{name} to be scaled to {replicas}",
+        )
+
     def pods(self, revision: str = "") -> list[Json]:
         """Its server pods, of one revision or of all."""
         selector = f"{TEAM_LABEL}={self.name},agentteam.dev/role=server"
         return self.tools.list(
             "pods", self.namespace, f"{selector},{REVISION_LABEL}={revision}" if revision else selector
         )
+
+
+def await_answers(load: LoadProcess, revision: str, count: int, timeout_seconds: float = 30) -> None:
+    """Until a revision has given so many more good answers."""
+
+    def answers(line: Json) -> int:
+        return int(line["by_revision"].get(revision, {}).get("counts", {}).get("ok", 0))
+
+    before = answers(load.progress)
+    load.wait_for(lambda line: answers(line) >= before + count, timeout_seconds)
 
 
 def condition(team: Json, kind: str) -> Json:

@@ -10,11 +10,12 @@ import pytest
 
 from demo.kube import Json
 from demo.timeline import rollout
-from tests.e2e.harness import QUICK_ROLLOUT, Cluster, condition, gate, manifest
+from tests.e2e.harness import QUICK_ROLLOUT, Cluster, await_answers, condition, gate, manifest
 from tests.load.report import LoadReport
 
 pytestmark = pytest.mark.e2e
 
+ANSWERS_AFTERWARDS = 60
 LONG_WATCH = QUICK_ROLLOUT | {"watchSeconds": 120}
 # Blue itself fails 5 % here, and the limit is far away: only the comparison with blue can tell.
 FAR_LIMIT = LONG_WATCH | {
@@ -68,6 +69,7 @@ def outcomes(cluster: Cluster, namespace: str) -> Iterator[dict[str, Outcome]]:
         found = {}
         for name, team in teams.items():
             after = team.await_end(before[name], 180)
+            await_answers(loads[name], before[name], ANSWERS_AFTERWARDS)
             found[name] = Outcome(before[name], rollout(after)["revision"], after, loads[name].stop())
         yield found
 

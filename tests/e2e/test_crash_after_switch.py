@@ -10,7 +10,7 @@ import pytest
 
 from demo.kube import Json
 from demo.timeline import rollout
-from tests.e2e.harness import MODEL_NAMESPACE, QUICK_ROLLOUT, Cluster, condition, manifest
+from tests.e2e.harness import MODEL_NAMESPACE, QUICK_ROLLOUT, Cluster, await_answers, condition, manifest
 from tests.load.report import LoadReport
 
 pytestmark = pytest.mark.e2e
@@ -68,11 +68,10 @@ def outcome(cluster: Cluster, namespace: str) -> Iterator[Outcome]:
         with team.load(40.0, keep_alive_share=0.0) as load:
             settling = team.change_and_await_phase("Settling", lambda: team.change(version="1.1.0", pod=CRASHING_POD))
             crashed = rollout(settling)["revision"]
-            load.wait_for(lambda line: line["by_revision"].get(crashed, {}).get("counts", {}).get("ok", 0) >= 100, 30)
+            await_answers(load, crashed, 100)
             cluster.raise_flag(FLAG)
             after = team.await_end(before, 60)
-            answered = load.progress["by_revision"][before]["counts"]["ok"]
-            load.wait_for(lambda line: line["by_revision"][before]["counts"]["ok"] >= answered + 100, 30)
+            await_answers(load, before, 100)
             yield Outcome(before, crashed, after, load.stop())
 
 

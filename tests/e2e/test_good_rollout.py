@@ -85,8 +85,7 @@ def test_both_revisions_served_and_then_the_new_one_alone(outcome: Outcome) -> N
 
 
 def test_the_old_revision_is_kept_at_size_zero(cluster: Cluster, outcome: Outcome) -> None:
-    old = cluster.tools.get("deployment", f"shop-{outcome.before}", outcome.team.namespace)
-    assert old["spec"]["replicas"] == 0
+    outcome.team.await_size(outcome.before, 0)
     assert cluster.tools.get("configmap", f"shop-{outcome.before}", outcome.team.namespace)["immutable"]
 
 

@@ -66,8 +66,7 @@ def test_a_good_rollout_ends_well(cluster: Cluster, namespace: str) -> None:
         assert status["activeRevision"] == status["stableRevision"] == rollout(disturbed.after)["revision"]
         assert condition(disturbed.after, "Ready")["status"] == "True"
         assert (disturbed.report.counts.lost, disturbed.report.counts.bad) == (0, 0), disturbed.report.text()
-        old = cluster.tools.get("deployment", f"good-{disturbed.before}", namespace)
-        assert old["spec"]["replicas"] == 0
+        team.await_size(disturbed.before, 0)
 
 
 def test_a_bad_rollout_is_rolled_back(cluster: Cluster, namespace: str) -> None:
@@ -81,4 +80,4 @@ def test_a_bad_rollout_is_rolled_back(cluster: Cluster, namespace: str) -> None:
         assert gate(disturbed.after, "errorRate")["verdict"] == "Failed"
         assert disturbed.report.counts.lost == 0, disturbed.report.text()
         assert disturbed.report.by_revision[disturbed.before].counts.bad == 0
-        assert cluster.tools.get("deployment", f"bad-{bad}", namespace)["spec"]["replicas"] == 0
+        team.await_size(bad, 0)
