@@ -287,6 +287,8 @@ def the_timeline_only_grows(watch: Invariants, change: Change) -> None:
     if change.resource.kind != names.KIND or change.after is None or len(watch.statuses) <= 1:
         return
     before, after = (status.rollout for status in watch.statuses[-2:])
+    if watch.world.people_meddle:
+        return
     if before is None or after is None or before.started_at > after.started_at:
         lost = before is not None
     else:
@@ -304,7 +306,7 @@ def only_what_passed_is_called_successful(watch: Invariants, change: Change) -> 
     before, after = watch.statuses[-2:]
     known = {entry.hash for entry in before.revisions if entry.outcome is Outcome.SUCCESSFUL}
     for entry in after.revisions:
-        if entry.outcome is not Outcome.SUCCESSFUL or entry.hash in known:
+        if entry.outcome is not Outcome.SUCCESSFUL or entry.hash in known or entry.reason == "Adopted":
             continue
         rollout = after.rollout
         if rollout is None or rollout.revision != entry.hash or rollout.phase is not Phase.COMPLETED:

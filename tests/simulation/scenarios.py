@@ -96,6 +96,15 @@ def tamper(world: World) -> None:
     world.server.replace(resources.SERVICE, {**held, "spec": {**held["spec"], "selector": selector}})
 
 
+def lose_status(world: World) -> None:
+    """The team comes out of a backup: without its status."""
+    held = world.team or {}
+    world.note("the status is lost")
+    world.people_meddle = True
+    world.server.replace(resources.AGENT_TEAM, {key: value for key, value in held.items() if key != "status"})
+    world.people_meddle = False
+
+
 def remove_service(world: World) -> None:
     """Somebody deletes the active Service."""
     world.note("somebody deletes the active Service")
@@ -146,6 +155,34 @@ CREATIONS = (
     create("image-not-found", given_up("ImagePullFailed"), NO_IMAGE),
     create("crash-loop", given_up("CrashLoop"), CRASHING),
     create("ready-too-late", CREATED, Behaviour(ready_after_seconds=45.0)),
+    *(
+        Scenario(
+            f"create-superseded-in-{phase.value}",
+            (Step(at_once, apply("1")), Step(in_phase(phase), apply("2"))),
+            replace(UPGRADED, outcomes={"1": Outcome.CANCELLED, "2": Outcome.SUCCESSFUL}),
+            first=None,
+        )
+        for phase in (Phase.PREPARING, Phase.HEALTH_CHECKING, Phase.SWITCHING)
+    ),
+    *(
+        Scenario(
+            f"create-aborted-in-{phase.value}",
+            (Step(at_once, apply("1")), Step(in_phase(phase), annotate("abort", "1"))),
+            given_up("Aborted"),
+            first=None,
+        )
+        for phase in (Phase.PREPARING, Phase.HEALTH_CHECKING, Phase.SWITCHING)
+    ),
+    Scenario(
+        "create-aborted-and-replaced",
+        (
+            Step(at_once, apply("1")),
+            Step(in_phase(Phase.SWITCHING), annotate("abort", "1")),
+            Step(in_phase(Phase.FAILED), apply("2")),
+        ),
+        replace(UPGRADED, outcomes={"1": Outcome.FAILED, "2": Outcome.SUCCESSFUL}),
+        first=None,
+    ),
     Scenario(
         "create-name-conflict",
         (Step(at_once, all_do(stranger, apply("1"))),),
@@ -266,6 +303,14 @@ MEDDLING = (
     upgrade("selector-tampered-while-preparing", then=(Step(in_phase(Phase.PREPARING), tamper),)),
     upgrade("selector-tampered-while-watching", then=(Step(in_phase(Phase.WATCHING), tamper),)),
     upgrade("service-removed-while-watching", then=(Step(in_phase(Phase.WATCHING), remove_service),)),
+    Scenario("status-lost", (Step(at_once, lose_status),), replace(CREATED, reason="Adopted")),
+    upgrade("status-lost-while-preparing", then=(Step(in_phase(Phase.PREPARING), lose_status),)),
+    upgrade("status-lost-while-watching", then=(Step(in_phase(Phase.WATCHING), lose_status),)),
+    upgrade(
+        "status-lost-while-settling",
+        replace(UPGRADED, reason="Adopted", outcomes={"2": Outcome.SUCCESSFUL}),
+        then=(Step(in_phase(Phase.SETTLING), lose_status),),
+    ),
     upgrade("with-a-stray-pod", rolled_back("StrayPods"), then=(Step(in_phase(Phase.PREPARING), stray_pod),)),
     upgrade("blue-removed-while-preparing", then=(Step(in_phase(Phase.PREPARING), remove_blue),)),
 )

@@ -30,6 +30,7 @@ from datetime import datetime, timedelta
 
 from agentteam_operator.api.status import MAX_TRANSITIONS, Phase, RolloutStatus, Transition
 from agentteam_operator.core import plan, verdicts
+from agentteam_operator.core.adopt import adopted
 from agentteam_operator.core.build import job
 from agentteam_operator.core.conditions import summarize, unreadable
 from agentteam_operator.core.entering import EFFECTS
@@ -157,7 +158,7 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as it will be read back from the status
     view = View(observed=observed, environment=environment, now=now, spec=observed.spec, status=observed.status)
     if not view.spec.suspend:
-        view = advance(verdicts.judge(view))
+        view = advance(verdicts.judge(adopted(view)))
     view = view.with_status(summarize(view))
     if view.spec.suspend:
         return Decision(status=view.status)

@@ -80,6 +80,8 @@ def scaling_down(view: View) -> Iterator[Action]:
     sizes = wanted_sizes(view)
     for revision, live in view.observed.revisions.items():
         size = sizes.get(revision, 0)
+        if size == 0 and view.selects(revision):
+            continue  # traffic leaves first, whatever the status says
         if live.deployment_uid and live.replicas > size:
             yield ScaleDeployment(names.revision_object(view.observed.team.name, revision), size, live.resource_version)
 
@@ -88,7 +90,8 @@ def pruning(view: View) -> Iterator[Action]:
     """Objects of revisions that nobody can go back to: cancelled ones at once, others beyond the limit."""
     retained = _retained(view)
     for revision, live in view.observed.revisions.items():
-        if revision in retained or live.pods or (live.deployment_uid and live.replicas):
+        in_use = view.selects(revision) or live.pods or (live.deployment_uid and live.replicas)
+        if revision in retained or in_use:
             continue
         name = names.revision_object(view.observed.team.name, revision)
         if live.deployment_uid:
