@@ -91,7 +91,7 @@ def test_the_old_revision_is_kept_at_size_zero(cluster: Cluster, outcome: Outcom
 
 def test_it_writes_each_object_about_once(outcome: Outcome) -> None:
     children = [write for write in outcome.writes if "events" not in write and "agentteams/status" not in write]
-    assert len(children) <= 25, "\n".join(children)
+    assert len(children) <= 20, "\n".join(children)
     assert not [write for write in outcome.writes if not write.endswith((": 200", ": 201"))]
 
 
