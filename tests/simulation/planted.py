@@ -13,7 +13,7 @@ from agentteam_operator import reconcile
 from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.apply import ClusterWriter, Executed, KubeWriter, execute
 from agentteam_operator.core import decide as table
-from agentteam_operator.core import names, plan, view
+from agentteam_operator.core import names, plan, verdicts, view
 from agentteam_operator.core.build import deployment, hpa
 from agentteam_operator.core.decide import Rule
 from agentteam_operator.core.gates import Finding, pods, traffic
@@ -220,6 +220,11 @@ def _drift_is_left() -> AbstractContextManager[object]:
     return mock.patch.object(children, "traffic", wrong)
 
 
+def _steps_that_gave_way_are_dropped() -> AbstractContextManager[object]:
+    right = table._begin
+    return mock.patch.object(table, "_begin", lambda view: right(view).model_copy(update={"earlier": []}))
+
+
 BUGS = (
     Bug("effect before intent", _effect_before_intent, "upgrade-by-steps"),
     Bug("no live read before what can't be taken back", _without_live_read, "upgrade-by-steps", (Fault.NEWS_LOST,)),
@@ -246,4 +251,27 @@ BUGS = (
     Bug("switched before green can carry it", _switches_at_once(), "upgrade-by-one-small-step"),
     Bug("events told in one tick only", _no_more_than_one_telling, "create", (Fault.CRASH_BEFORE,)),
     Bug("drift of the selector left", _drift_is_left, "upgrade-selector-tampered-while-preparing"),
+    Bug(
+        "a new process forgets the verdicts",
+        lambda: mock.patch.object(verdicts, "_is_news", return_value=True),
+        "upgrade-by-steps",
+        (Fault.CRASH_BEFORE,),
+    ),
+    Bug(
+        "given up on the cache's word",
+        lambda: mock.patch.object(table, "_is_weighty", return_value=False),
+        "create",
+        (Fault.NEWS_LOST,),
+    ),
+    Bug(
+        "steps of a rollout that gave way are dropped",
+        _steps_that_gave_way_are_dropped,
+        "upgrade-superseded-in-Switching",
+        (Fault.CRASH_AFTER,),
+    ),
+    Bug(
+        "a lost status makes a new team",
+        lambda: mock.patch.object(table, "adopted", lambda view: view),
+        "upgrade-status-lost-while-preparing",
+    ),
 )

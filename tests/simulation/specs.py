@@ -12,11 +12,11 @@ from agentteam_operator.api.spec import AgentTeamSpec
 VERSIONS = ("1", "2", "3")
 
 READY_TIMEOUT_SECONDS = 30
-WATCH_SECONDS = 20
-SETTLE_SECONDS = 10
+WATCH_SECONDS = 10
+SETTLE_SECONDS = 5
 DRAIN_SECONDS = 5
 
-STEPS = ({"weight": 25, "holdSeconds": 10}, {"weight": 50, "holdSeconds": 0})
+STEPS = ({"weight": 25, "holdSeconds": 5}, {"weight": 50, "holdSeconds": 0})
 
 
 def spec(version: str, *, rollout: object = None, **fields: object) -> dict[str, Any]:
