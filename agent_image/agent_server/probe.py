@@ -84,8 +84,7 @@ async def _ask(session: aiohttp.ClientSession, target: str, options: ProbeOption
     query = [("component", name) for name in options.required]
     try:
         async with session.get(f"{target.rstrip('/')}/health", params=query) as answer:
-            body = json.loads(await answer.content.read(_MAX_BODY_BYTES))
-            return _judge(target, body, options)
+            return _judge(target, json.loads(await _body(answer)), options)
     except TimeoutError:
         return TargetResult(target, reason="Timeout", error=f"no answer within {options.timeout_seconds:g} s")
     except aiohttp.ClientConnectorError as error:
@@ -95,6 +94,20 @@ async def _ask(session: aiohttp.ClientSession, target: str, options: ProbeOption
         return TargetResult(target, reason="Unreachable", error=redacted(str(error) or type(error).__name__))
     except (ValueError, TypeError, AttributeError):
         return TargetResult(target, reason="InvalidAnswer", error="the answer isn't that of an agent server")
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """The whole answer, in however many pieces it comes.
+
+    Raises:
+        ValueError: it is longer than any agent server's.
+    """
+    body = bytearray()
+    async for part in answer.content.iter_any():
+        body += part
+        if len(body) > _MAX_BODY_BYTES:
+            raise ValueError(f"an answer of more than {_MAX_BODY_BYTES >> 10} KiB")
+    return bytes(body)
 
 
 def _judge(target: str, body: dict[str, Any], options: ProbeOptions) -> TargetResult:

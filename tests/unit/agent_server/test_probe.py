@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -75,6 +76,28 @@ async def test_verdict_on_one(
     (result,) = await probe_targets(replace(DEFAULTS, targets=(await serve(*answers),), **options))
     assert (result.passed, result.reason) == (passed, reason)
     assert "sk-abcdefghijk" not in verdict_json([result])
+
+
+@pytest.mark.parametrize(
+    ("padding", "reason"),
+    [pytest.param(0, "", id="whole"), pytest.param(70_000, "InvalidAnswer", id="longer-than-any-servers")],
+)
+async def test_an_answer_in_pieces_is_read_to_its_end(padding: int, reason: str) -> None:
+    text = json.dumps(_health() | {"padding": "x" * padding}).encode()
+
+    async def health(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": str(len(text))})
+        await response.prepare(request)
+        await response.write(text[:20])
+        await asyncio.sleep(0.05)
+        await response.write(text[20:])
+        return response
+
+    app = web.Application()
+    app.router.add_get("/health", health)
+    async with TestServer(app) as server:
+        (result,) = await probe_targets(replace(DEFAULTS, targets=(str(server.make_url("/")),)))
+    assert result.reason == reason
 
 
 async def test_one_of_two_is_not_there(serve: Serve, unused_tcp_port: int) -> None:
