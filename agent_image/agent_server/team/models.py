@@ -86,13 +86,13 @@ class OpenAIBackend:
     async def _api_key(self) -> str:
         """The key for the next request; asked for by the SDK before each one.
 
-        The variable OPENAI_API_KEY stands in for the Secret on a laptop. It is never sent to an endpoint that the spec
-        gives no key for.
+        The variable OPENAI_API_KEY stands in for the Secret on a laptop. It is OpenAI's own key, never sent to an
+        endpoint that the spec names.
         """
         reference = self._spec.api_key_secret_ref
-        fallback = os.environ.get("OPENAI_API_KEY", "")
+        fallback = os.environ.get("OPENAI_API_KEY", "") if self._spec.base_url is None else ""
         if reference is None:
-            return fallback if self._spec.base_url is None and fallback else _PLACEHOLDER_KEY
+            return fallback or _PLACEHOLDER_KEY
         try:
             return self._secrets.read(reference.name, reference.key)
         except SecretUnavailableError:

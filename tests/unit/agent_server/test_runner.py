@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from agent_server.conversation import AgentMessage, AgentText, Conversation, RunEvent, Speaker, Utterance
 from agent_server.errors import ErrorCode, RunError
+from agent_server.team import models
 from agent_server.team.runner import TeamRunner
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -176,23 +177,33 @@ async def test_a_missing_key_names_the_file(endpoint: TestServer, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("reference", "sent"),
+    ("reference", "base_url", "sent"),
     [
-        pytest.param(True, True, id="stands-in-for-a-secret-that-is-not-mounted"),
-        pytest.param(False, False, id="is-never-sent-to-an-endpoint-without-a-key"),
+        pytest.param(True, False, True, id="stands-in-for-a-secret-that-is-not-mounted"),
+        pytest.param(False, False, True, id="or-that-the-spec-does-not-name"),
+        pytest.param(True, True, False, id="is-never-sent-to-an-endpoint-of-the-specs-own"),
+        pytest.param(False, True, False, id="nor-to-one-without-a-key"),
     ],
 )
 async def test_the_keys_variable(
-    endpoint: TestServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, reference: bool, sent: bool
+    endpoint: TestServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    reference: bool,
+    base_url: bool,
+    sent: bool,
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     spec = _spec(endpoint, "scripted-ok")
     if not reference:
         del spec["models"][0]["apiKeySecretRef"]
+    if not base_url:
+        monkeypatch.setattr(models, "DEFAULT_BASE_URL", spec["models"][0].pop("baseURL"))
     runner, _ = runner_of(spec, tmp_path)
     error = (await runner.check_models(2))["main"]
     await runner.close()
-    assert ("HTTP 401" not in error) is sent
+    assert (error == "") is sent
 
 
 @pytest.mark.parametrize(
