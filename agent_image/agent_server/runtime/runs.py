@@ -41,11 +41,6 @@ class RunManager:
         self._tasks: set[asyncio.Task[RunResult]] = set()
         self._closed = False
 
-    @property
-    def in_flight(self) -> int:
-        """Runs that are queued or running."""
-        return len(self._tasks)
-
     def start(
         self, conversation: Conversation, *, request_id: str, synthetic: bool, on_event: EventSink | None = None
     ) -> asyncio.Task[RunResult]:

@@ -38,11 +38,6 @@ def green_pods_for(weight: int, blue: int) -> int | None:
     return green if abs(weight_of(green, blue) - weight) <= TOLERANCE_PERCENT else None
 
 
-def achievable_weights(blue: int) -> tuple[int, ...]:
-    """All weights, in whole percents and rising, that new pods beside `blue` old ones can make."""
-    return tuple(sorted({_rounded_weight(green, blue) for green in range(1, blue + 1)}))
-
-
 def _rounded_weight(green: int, blue: int) -> int:
     """The weight as a whole percentage; halves go up, as they do in the API server's rule."""
     return (200 * green + green + blue) // (2 * (green + blue))

@@ -79,7 +79,7 @@ async def test_cancelled_by_its_client() -> None:
     run.cancel()
     await asyncio.wait({run})
     assert run.cancelled()
-    assert (team.cancelled, manager.in_flight) == (1, 0)
+    assert team.cancelled == 1
     assert _counts(manager) == {"cancelled": 1, "started": 1, "timed": 0}
 
 
