@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import Field
@@ -21,20 +20,6 @@ from agentteam_operator.api.resource import API_VERSION
 from agentteam_operator.api.spec import RevisionSpec
 
 HASH_LENGTH = 10
-
-SCHEDULING_POD_FIELDS = frozenset(
-    {
-        "labels",
-        "annotations",
-        "node_selector",
-        "tolerations",
-        "affinity",
-        "topology_spread_constraints",
-        "priority_class_name",
-    }
-)
-"""Fields of `spec.pod` that decide where pods run and how they are found, not what they answer."""
-
 
 _LINE_BREAKS_THAT_YAML_CHANGES = re.compile("[\\r\\x85\\u2028\\u2029]")
 
@@ -54,13 +39,6 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _ReadableDumper.add_representer(str, _represent_text)
-
-
-class Difference(StrEnum):
-    """What a change can affect, and so which gates it has to pass."""
-
-    SCHEDULING = "Scheduling"
-    BEHAVIOUR = "Behaviour"
 
 
 class RevisionMetadata(ApiModel):
@@ -94,20 +72,19 @@ class RevisionDocument(ApiModel):
     def parse(cls, document: object) -> Self:
         """The document of its YAML text, or of a plain JSON-like value.
 
+        Fields that aren't known are passed over, unlike in a manifest: a newer operator writes the defaults of its own
+        fields, too, and an agent image or an operator that is older must still be able to serve the revision.
+
         Raises:
             yaml.YAMLError: if the text is no YAML.
             pydantic.ValidationError: with every problem, each located by field names.
         """
-        return super().parse(yaml.safe_load(document) if isinstance(document, str) else document)
+        value = yaml.safe_load(document) if isinstance(document, str) else document
+        return cls.model_validate_json(json.dumps(value, default=str), strict=True, extra="ignore")
 
     def to_text(self) -> str:
         """The document as YAML, in the order of the models: the same text for the same revision, always."""
         return yaml.dump(self.to_document(), Dumper=_ReadableDumper, sort_keys=False, allow_unicode=True, width=120)
-
-
-def revision_fields(spec: RevisionSpec) -> dict[str, Any]:
-    """The part of a spec that makes a revision, defaults filled in, as a plain JSON-like document."""
-    return _revision_part(spec).to_document()
 
 
 def revision_hash(spec: RevisionSpec) -> str:
@@ -130,35 +107,5 @@ def revision_document(
     )
 
 
-def resolved_document(
-    spec: RevisionSpec, *, name: str, namespace: str, default_image: str, builder_version: str
-) -> dict[str, Any]:
-    """`revision_document` as a plain JSON-like document."""
-    return revision_document(
-        spec, name=name, namespace=namespace, default_image=default_image, builder_version=builder_version
-    ).to_document()
-
-
-def kind_of_difference(old: RevisionSpec, new: RevisionSpec) -> Difference:
-    """Whether a change from `old` to `new` can affect answers (Behaviour) or only where pods run (Scheduling)."""
-    return Difference.SCHEDULING if _behaviour(old) == _behaviour(new) else Difference.BEHAVIOUR
-
-
 def _revision_part(spec: RevisionSpec) -> RevisionSpec:
     return RevisionSpec.model_construct(**{field: getattr(spec, field) for field in RevisionSpec.model_fields})
-
-
-def _behaviour(spec: RevisionSpec) -> RevisionSpec:
-    neutral = RevisionSpec.model_fields
-    return _revision_part(spec).model_copy(
-        update={
-            "resources": neutral["resources"].get_default(call_default_factory=False),
-            "telemetry": neutral["telemetry"].get_default(call_default_factory=False),
-            "pod": spec.pod.model_copy(
-                update={
-                    field: type(spec.pod).model_fields[field].get_default(call_default_factory=True, validated_data={})
-                    for field in SCHEDULING_POD_FIELDS
-                }
-            ),
-        }
-    )

@@ -11,7 +11,7 @@ from agent_server.check import validate_files
 from agent_server.config import ConfigError, load_team
 from agent_server.runtime.secrets import SecretFiles, SecretUnavailableError
 from agent_server.settings import Settings
-from agentteam_operator.api.revision import resolved_document, revision_hash
+from agentteam_operator.api.revision import revision_document, revision_hash
 from agentteam_operator.api.spec import AgentTeamSpec
 
 from tests.support.agent_server import REPO, replay_model, team_spec
@@ -29,9 +29,10 @@ def _manifest(spec: dict[str, Any], name: str = "hello") -> dict[str, Any]:
 
 
 def _revision() -> dict[str, Any]:
-    return resolved_document(
-        AgentTeamSpec.parse(SPEC), name="hello", namespace="support", default_image="agent:1", builder_version="1"
-    )
+    spec = AgentTeamSpec.parse(SPEC)
+    return revision_document(
+        spec, name="hello", namespace="support", default_image="agent:1", builder_version="1"
+    ).to_document()
 
 
 def test_manifest_and_revision_are_the_same_revision(tmp_path: Path) -> None:
@@ -39,6 +40,15 @@ def test_manifest_and_revision_are_the_same_revision(tmp_path: Path) -> None:
     revision = load_team(_write(tmp_path / "app.yaml", _revision()), expected_revision=manifest.revision)
     assert manifest.revision == revision.revision == revision_hash(AgentTeamSpec.parse(SPEC))
     assert (manifest.name, manifest.spec.team) == (revision.name, revision.spec.team)
+
+
+def test_a_newer_operators_revision_is_served_for_what_is_known_of_it(tmp_path: Path) -> None:
+    newer = _revision()
+    newer["spec"]["runs"]["novelty"] = 1
+    newer["novelty"] = {}
+    assert (
+        load_team(_write(tmp_path / "app.yaml", newer)).spec == load_team(_write(tmp_path / "b.yaml", _revision())).spec
+    )
 
 
 @pytest.mark.parametrize(
