@@ -10,13 +10,14 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 import structlog
 
-from agentteam_operator.api.status import Phase
+from agentteam_operator.api.status import AgentTeamStatus, Phase, Transition
 from agentteam_operator.apply import ClusterWriter, NameConflict, execute
 from agentteam_operator.core.decide import decide
 from agentteam_operator.core.state import Decision, EmitEvent, Environment, Observed
@@ -36,6 +37,9 @@ FOREIGN_PAUSE_SECONDS = 30.0
 BUSY_LIMIT = 20
 """Ticks in a row that each changed something; beyond, there is a pause between them, whatever keeps them going."""
 BUSY_PAUSE_SECONDS = 1.0
+
+_PASSING = (Conflict, NotFound, Retryable)
+"""What may be otherwise at the next look; all else was refused."""
 
 log = structlog.get_logger(__name__)
 
@@ -94,6 +98,9 @@ class Reconciler:
                     await self.tick(key)
                 else:
                     self._queue.wake(key)  # the lease was lost while we waited: keep the wake for whoever acts next
+            except Exception:
+                log.exception("tick_lost", namespace=key[0], team=key[1])
+                self._queue.wake_after(key, LONGEST_PAUSE_SECONDS)
             finally:
                 self._queue.done(key)
 
@@ -101,49 +108,61 @@ class Reconciler:
         """One look at one team. Never raises but for being cancelled; makes the team's next appointment."""
         self._metrics.queue_depth.set(len(self._queue))
         started = time.perf_counter()
+        failures: Sequence[KubeError | TimeoutError] = ()
         result = "ok"
         try:
             async with asyncio.timeout(TICK_TIMEOUT_SECONDS):
-                await self._tick(key)
-            self._failures.pop(key, None)
-        except (Conflict, NotFound) as error:
-            result = "conflict"
-            self._conflict(key, error)
+                failures = await self._tick(key)
         except UnknownStatus as error:
             result = "held"
             log.warning("team_held", namespace=key[0], team=key[1], reason=str(error))
-        except (Retryable, TimeoutError) as error:
-            result = "retry"
-            self._again_later(key, error)
-        except KubeError as error:
-            result = "refused"
-            self._again_later(key, error)
-            await self._tell(key, error)
+        except (KubeError, TimeoutError) as error:
+            failures = [error]
         except Exception as error:
             result = "crash"
             log.exception("tick_crashed", namespace=key[0], team=key[1])
-            self._again_later(key, error)
+            self._again_later(key, [error])
+        if failures:
+            result = await self._failed(key, failures)
+        elif result == "ok":
+            self._failures.pop(key, None)
         self._metrics.ticks.labels(result).inc()
         self._metrics.tick_seconds.observe(time.perf_counter() - started)
 
-    async def _tick(self, key: TeamKey) -> None:
+    async def _failed(self, key: TeamKey, failures: Sequence[KubeError | TimeoutError]) -> str:
+        """Come back in time; how the tick ended, by the worst of what failed: refused, then retry, then conflict."""
+        refused = [error for error in failures if isinstance(error, KubeError) and not isinstance(error, _PASSING)]
+        if refused:
+            self._again_later(key, failures)
+            for error in refused:
+                await self._tell(key, error)
+            return "refused"
+        if any(isinstance(error, Retryable | TimeoutError) for error in failures):
+            self._again_later(key, failures)
+            return "retry"
+        self._conflict(key, failures)
+        return "conflict"
+
+    async def _tick(self, key: TeamKey) -> tuple[KubeError, ...]:
+        """What of the decision couldn't be carried out."""
         observed = await self._observer.observe(key, live=key in self._read_live)
         if observed is None:
             self._forget(key)
-            return
+            return ()
         decision = decide(observed, self._environment(), self._clock())
         if decision.needs_live_read and not observed.live:
             observed = await self._observer.observe(key, live=True)
             if observed is None:
                 self._forget(key)
-                return
+                return ()
             decision = decide(observed, self._environment(), self._clock())
         self._read_live.discard(key)
         self._want_samples(key, observed, decision)
-        executed = await execute(decision, observed, self._writer, self._count)
-        if executed.wrote_status:
-            self._note_transition(key, observed, decision)
-        self._appoint(key, observed, decision, changed=executed.changed)
+        recorded = partial(self._note_transitions, key, observed.status, decision.status)
+        executed = await execute(decision, observed, self._writer, self._count, recorded)
+        overtaxed = any(isinstance(error, Retryable) for error in executed.failures)
+        self._appoint(key, observed, decision, changed=executed.changed and not overtaxed)
+        return executed.failures
 
     def _appoint(self, key: TeamKey, observed: Observed, decision: Decision, *, changed: bool) -> None:
         """Make the next appointment: at once after a change, for no watch tells us of our own writes."""
@@ -165,21 +184,23 @@ class Reconciler:
         revisions = frozenset({rollout.revision, rollout.base_revision} - {""})
         self._sampler.want(key, Sampling(observed.spec.rollout.analysis.interval_seconds, revisions))
 
-    def _note_transition(self, key: TeamKey, observed: Observed, decision: Decision) -> None:
-        before, after = observed.status.rollout, decision.status.rollout
-        if after is None or (before is not None and before.phase is after.phase):
-            return
-        log.info(
-            "rollout_phase",
-            namespace=key[0],
-            team=key[1],
-            revision=after.revision,
-            phase=after.phase.value,
-            reason=after.reason,
-            message=after.message,
-        )
-        if after.phase is Phase.ROLLING_BACK:
-            self._metrics.rollbacks.labels(after.reason or "Unknown").inc()
+    def _note_transitions(self, key: TeamKey, before: AgentTeamStatus, after: AgentTeamStatus) -> None:
+        """Log and count each step that is new in the stored status: a tick may take several."""
+        known = {_step(entry) for entry in _timeline(before)}
+        for entry in _timeline(after):
+            if _step(entry) in known:
+                continue
+            log.info(
+                "rollout_phase",
+                namespace=key[0],
+                team=key[1],
+                revision=entry.revision,
+                phase=entry.phase.value,
+                reason=entry.reason,
+                message=entry.message,
+            )
+            if entry.phase is Phase.ROLLING_BACK:
+                self._metrics.rollbacks.labels(entry.reason or "Unknown").inc()
 
     def _count(self, action: str, kind: str, result: str) -> None:
         self._metrics.actions.labels(action, kind, result).inc()
@@ -190,18 +211,19 @@ class Reconciler:
         self._busy.pop(key, None)
         self._read_live.discard(key)
 
-    def _conflict(self, key: TeamKey, error: KubeError) -> None:
+    def _conflict(self, key: TeamKey, errors: Sequence[BaseException]) -> None:
         """What was decided on has changed or gone: look again, at the API server itself."""
-        level = log.warning if isinstance(error, NameConflict) else log.info
-        level("write_conflict", namespace=key[0], team=key[1], error=str(error))
+        for error in errors:
+            level = log.warning if isinstance(error, NameConflict) else log.info
+            level("write_conflict", namespace=key[0], team=key[1], error=str(error))
         self._read_live.add(key)
         self._queue.wake_after(key, self._pause_seconds(key, CONFLICT_PAUSE_SECONDS))
 
-    def _again_later(self, key: TeamKey, error: BaseException) -> None:
-        pause = self._pause_seconds(key, FIRST_PAUSE_SECONDS)
-        if isinstance(error, Retryable):
-            pause = max(pause, error.retry_after_seconds)
-        log.warning("tick_failed", namespace=key[0], team=key[1], error=str(error) or repr(error), again_in=pause)
+    def _again_later(self, key: TeamKey, errors: Sequence[BaseException]) -> None:
+        wishes = (error.retry_after_seconds for error in errors if isinstance(error, Retryable))
+        pause = max(self._pause_seconds(key, FIRST_PAUSE_SECONDS), *wishes, 0.0)
+        for error in errors:
+            log.warning("tick_failed", namespace=key[0], team=key[1], error=str(error) or repr(error), again_in=pause)
         self._read_live.add(key)
         self._queue.wake_after(key, pause)
 
@@ -214,15 +236,34 @@ class Reconciler:
     async def _tell(self, key: TeamKey, error: KubeError) -> None:
         """An Event for what the API server refuses (a quota, a policy): somebody has to mend it, and nobody reads logs.
 
-        Told once for the same words.
+        Told once for the same words. That it can't be told ends nothing: the API server that refuses one thing may
+        refuse the reading for the Event too.
         """
-        observed = await self._observer.observe(key)
-        if observed is None:
-            return
         said = str(error)[:1024]
         digest = hashlib.sha256(said.encode()).hexdigest()[:16]
-        event = EmitEvent(f"{observed.team.uid}/refused/{digest}", "Warning", "WriteRefused", said, self._clock())
         try:
-            await self._writer.create_event(observed.team, event)
-        except KubeError as failure:
-            log.warning("event_failed", namespace=key[0], team=key[1], error=str(failure))
+            async with asyncio.timeout(TICK_TIMEOUT_SECONDS):
+                observed = await self._observer.observe(key)
+                if observed is None:
+                    return
+                told = f"{observed.team.uid}/refused/{digest}"
+                event = EmitEvent(told, "Warning", "WriteRefused", said, self._clock())
+                await self._writer.create_event(observed.team, event)
+        except (KubeError, UnknownStatus, TimeoutError) as failure:
+            log.warning("event_failed", namespace=key[0], team=key[1], error=str(failure) or repr(failure))
+        except Exception:
+            log.exception("event_crashed", namespace=key[0], team=key[1])
+
+
+def _timeline(status: AgentTeamStatus) -> Iterator[Transition]:
+    """All steps that the status still holds, each with its revision, oldest first."""
+    rollout = status.rollout
+    if rollout is not None:
+        yield from rollout.earlier
+        for entry in rollout.transitions:
+            yield entry.model_copy(update={"revision": entry.revision or rollout.revision})
+
+
+def _step(entry: Transition) -> tuple[str, Phase, datetime]:
+    """What tells one step from another."""
+    return entry.revision, entry.phase, entry.at

@@ -35,7 +35,6 @@ from agentteam_operator.observe.observer import Observer
 
 from tests.simulation.faults import Fault
 
-Count = Callable[[str, str, str], None]
 Planting = Callable[[], AbstractContextManager[object]]
 
 
@@ -73,7 +72,12 @@ def _without_live_read() -> AbstractContextManager[object]:
 def _effect_before_intent() -> AbstractContextManager[object]:
     right = execute
 
-    async def wrong(decision: Decision, observed: Observed, writer: ClusterWriter, *rest: Count) -> Executed:
+    async def wrong(
+        decision: Decision,
+        observed: Observed,
+        writer: ClusterWriter,
+        *rest: Any,  # noqa: ANN401 - whatever the right one takes
+    ) -> Executed:
         await right(replace(decision, status=observed.status), observed, writer, *rest)
         return await right(replace(decision, actions=()), observed, writer, *rest)
 

@@ -62,11 +62,13 @@ class ClusterWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """What was done."""
+    """What was done, and what couldn't be."""
 
     wrote_status: bool
     actions: int
     """Actions that changed something; Events not counted."""
+    failures: tuple[KubeError, ...] = ()
+    """Of the actions that failed, in their order."""
 
     @property
     def changed(self) -> bool:
@@ -79,25 +81,44 @@ Count = Callable[[str, str, str], None]
 
 
 async def execute(
-    decision: Decision, observed: Observed, writer: ClusterWriter, count: Count = lambda *_: None
+    decision: Decision,
+    observed: Observed,
+    writer: ClusterWriter,
+    count: Count = lambda *_: None,
+    recorded: Callable[[], None] = lambda: None,
 ) -> Executed:
-    """Write the status if it changed, then carry the actions out in order.
+    """Write the status if it changed, then carry the actions out in order, each whether or not others succeed.
 
-    Intent comes before effect: when the status can't be written, nothing else is.
+    Intent comes before effect: when the status can't be written, nothing else is. Effects don't wait for each other:
+    an Ingress that a policy refuses mustn't keep the traffic on a bad revision. Each rests on what was observed, not on
+    the actions before it.
+
+    Args:
+        decision: what to do.
+        observed: what it was decided on.
+        writer: the cluster.
+        count: told of each write.
+        recorded: called once a changed status is stored, before any action.
 
     Raises:
-        KubeError: of the first write that failed; those behind it weren't tried.
+        KubeError: when the status couldn't be written. What became of the actions is in `Executed.failures`.
     """
     changed = decision.status.to_document() != observed.status.to_document()
     if changed:
         with _counted(count, "WriteStatus", names.KIND):
             await writer.write_status(observed.team, decision.status, observed.team.resource_version)
+        recorded()
     done = 0
+    failures: list[KubeError] = []
     for action in decision.actions:
-        with _counted(count, type(action).__name__, _kind(action)):
-            await _carry_out(action, observed.team, writer)
-        done += not isinstance(action, EmitEvent)
-    return Executed(wrote_status=changed, actions=done)
+        try:
+            with _counted(count, type(action).__name__, _kind(action)):
+                await _carry_out(action, observed.team, writer)
+        except KubeError as error:
+            failures.append(error)
+        else:
+            done += not isinstance(action, EmitEvent)
+    return Executed(wrote_status=changed, actions=done, failures=tuple(failures))
 
 
 async def _carry_out(action: Action, team: TeamRef, writer: ClusterWriter) -> None:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 from agentteam_operator import reconcile
-from agentteam_operator.api.status import AgentTeamStatus, Phase, RolloutStatus
+from agentteam_operator.api.status import AgentTeamStatus, Phase, RolloutStatus, Transition
 from agentteam_operator.core.state import (
     Action,
+    ApplyObject,
     CreateObject,
     Decision,
     DeleteObject,
@@ -26,6 +27,7 @@ from agentteam_operator.metrics import Metrics
 from agentteam_operator.observe.assemble import UnknownStatus
 from agentteam_operator.observe.sampler import Sampling
 from agentteam_operator.queue import TeamKey, WakeQueue
+from structlog.testing import capture_logs
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = ("support", "chat")
@@ -33,9 +35,21 @@ TEAM = TeamRef("support", "chat", "uid", 1, "7")
 CREATE = CreateObject({"kind": "ConfigMap", "metadata": {"name": "chat-x"}})
 
 
-def decision(*actions: Action, phase: Phase | None = None, **fields: object) -> Decision:
+INGRESS = CreateObject({"kind": "Ingress", "metadata": {"name": "chat"}})
+SERVICE = ApplyObject({"kind": "Service", "metadata": {"name": "chat"}}, "8")
+
+
+def decision(
+    *actions: Action, phase: Phase | None = None, passed: tuple[Phase, ...] = (), **fields: object
+) -> Decision:
+    """With `phase`, a rollout that went through `passed` to it, all in this tick."""
     rollout = phase and RolloutStatus(
-        phase=phase, revision="0123456789", started_at=NOW, phase_started_at=NOW, reason="Because"
+        phase=phase,
+        revision="0123456789",
+        started_at=NOW,
+        phase_started_at=NOW,
+        reason="Because",
+        transitions=[Transition(phase=step, at=NOW, reason="Because") for step in (*passed, phase)],
     )
     return Decision(status=AgentTeamStatus(rollout=rollout), actions=actions, **fields)  # type: ignore[arg-type]
 
@@ -46,7 +60,12 @@ class Script:
 
     decisions: list[Decision] = field(default_factory=list)
     observation_fails: Exception | None = None
+    next_observation_fails: Exception | None = None
+    """What the observations after that one end with."""
     write_fails: Exception | None = None
+    refused: dict[str, Exception] = field(default_factory=dict)
+    """Kinds of which no write succeeds."""
+    status: AgentTeamStatus = field(default_factory=AgentTeamStatus)
     exists: bool = True
     live_reads: list[bool] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
@@ -54,9 +73,11 @@ class Script:
     async def observe(self, key: TeamKey, *, live: bool = False) -> Observed | None:
         assert key == KEY
         self.live_reads.append(live)
-        if self.observation_fails:
-            raise self.observation_fails
-        return Observed(team=TEAM, status=AgentTeamStatus(), spec=None, live=live) if self.exists else None
+        failure = self.observation_fails
+        self.observation_fails = self.next_observation_fails or failure
+        if failure:
+            raise failure
+        return Observed(team=TEAM, status=self.status, spec=None, live=live) if self.exists else None
 
     def decide(self, observed: Observed, environment: Environment, now: datetime) -> Decision:
         assert (observed.team, environment.default_image, now) == (TEAM, "agent:1", NOW)
@@ -66,8 +87,9 @@ class Script:
         pass
 
     def _write(self, what: str) -> None:
-        if self.write_fails:
-            raise self.write_fails
+        error = self.write_fails or next((self.refused[kind] for kind in self.refused if kind in what), None)
+        if error:
+            raise error
         self.written.append(what)
 
     async def write_status(self, team: TeamRef, status: AgentTeamStatus, resource_version: str) -> None:
@@ -111,6 +133,10 @@ class Bench:
 
     def ticks(self, result: str) -> float:
         return self.metrics.registry.get_sample_value("agentteam_operator_ticks_total", {"result": result}) or 0
+
+    def rollbacks(self) -> float:
+        labels = {"reason": "Because"}
+        return self.metrics.registry.get_sample_value("agentteam_operator_rollbacks_total", labels) or 0
 
 
 @pytest.fixture
@@ -210,6 +236,88 @@ async def test_a_refused_write_is_told_to_people(bench: Bench) -> None:
     assert bench.script.written == ["event chat WriteRefused"]
 
 
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(errors.Terminal("get Service: forbidden (HTTP 403)"), id="forbidden"),
+        pytest.param(errors.Retryable("get Service: too many requests (HTTP 429)"), id="throttled"),
+        pytest.param(UnknownStatus("status.rollout.phase is Testing"), id="status-unreadable"),
+        pytest.param(TimeoutError(), id="no-answer"),
+        pytest.param(ValueError("a bug"), id="crash"),
+    ],
+)
+async def test_a_tick_survives_that_a_refusal_cannot_be_told(bench: Bench, failure: Exception) -> None:
+    bench.script.observation_fails = errors.Terminal("list Pods: forbidden (HTTP 403)")
+    bench.script.next_observation_fails = failure
+    await bench.reconciler.tick(KEY)
+    assert bench.ticks("refused") == 1
+    assert bench.queue.seconds == [0.2]
+
+
+async def test_a_worker_survives_whatever_a_tick_does(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticked: list[TeamKey] = []
+
+    async def tick(key: TeamKey) -> None:
+        ticked.append(key)
+        raise RuntimeError("not even a tick catches this")
+
+    monkeypatch.setattr(bench.reconciler, "tick", tick)
+    bench.reconciler.acting.set()
+    worker = asyncio.create_task(bench.reconciler.work())
+    for _ in range(2):
+        bench.queue.wake(KEY)
+        await asyncio.sleep(0.01)
+    assert ticked == [KEY, KEY]
+    assert bench.queue.seconds == [reconcile.LONGEST_PAUSE_SECONDS] * 2
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
+
+
+REFUSED = errors.Terminal("denied by policy (HTTP 403)")
+THROTTLED = errors.Retryable("too many requests (HTTP 429)", retry_after_seconds=7)
+CHANGED = errors.Conflict("changed since it was read")
+
+
+@pytest.mark.parametrize(
+    ("refused", "result", "seconds", "told"),
+    [
+        pytest.param({"Ingress": REFUSED}, "refused", [0.0, 0.2], 1, id="refused"),
+        pytest.param({"Ingress": THROTTLED}, "retry", [7], 0, id="throttled"),
+        pytest.param({"Ingress": CHANGED}, "conflict", [0.0, 0.05], 0, id="conflict"),
+        pytest.param({"Ingress": CHANGED, "ConfigMap": REFUSED}, "refused", [0.0, 0.2], 1, id="conflict-and-refused"),
+        pytest.param({"Ingress": THROTTLED, "ConfigMap": REFUSED}, "refused", [7], 1, id="throttled-and-refused"),
+        pytest.param({"Ingress": THROTTLED, "ConfigMap": CHANGED}, "retry", [7], 0, id="throttled-and-conflict"),
+    ],
+)
+async def test_one_failed_write_keeps_none_of_the_others_back(
+    bench: Bench, refused: dict[str, Exception], result: str, seconds: list[float], told: int
+) -> None:
+    bench.script.refused = refused
+    bench.script.decisions = [decision(INGRESS, CREATE, SERVICE, phase=Phase.ROLLING_BACK)]
+    await bench.reconciler.tick(KEY)
+    written = ["status RollingBack", *(["create chat ConfigMap"] if "ConfigMap" not in refused else [])]
+    assert bench.script.written == [*written, "apply chat Service 8", *["event chat WriteRefused"] * told]
+    assert bench.ticks(result) == 1, "the worst decides"
+    assert bench.queue.seconds == seconds, "what was done is looked at again at once, unless the API server has enough"
+    assert bench.rollbacks() == 1, "the step is in the status, whatever came of the actions"
+
+
+async def test_what_is_refused_for_good_is_tried_less_and_less_while_the_rest_goes_on(bench: Bench) -> None:
+    bench.script.refused = {"Ingress": REFUSED}
+    bench.script.decisions = [decision(INGRESS, requeue_after_seconds=60.0) for _ in range(4)]
+    for _ in range(4):
+        await bench.reconciler.tick(KEY)
+    assert bench.queue.seconds == [60.0, 0.2, 60.0, 0.4, 60.0, 0.8, 60.0, 1.6]
+
+
+async def test_nothing_is_done_when_intent_cannot_be_written(bench: Bench) -> None:
+    bench.script.refused = {"status": CHANGED}
+    bench.script.decisions = [decision(SERVICE, phase=Phase.ROLLING_BACK)]
+    await bench.reconciler.tick(KEY)
+    assert bench.script.written == []
+    assert bench.rollbacks() == 0
+
+
 async def test_a_status_of_a_newer_operator_is_held(bench: Bench) -> None:
     bench.script.observation_fails = UnknownStatus("status.rollout.phase is Testing")
     await bench.reconciler.tick(KEY)
@@ -231,11 +339,38 @@ async def test_a_team_that_never_comes_to_rest_is_slowed_down(bench: Bench) -> N
     assert bench.queue.seconds == [0.0] * 20 + [1.0] * 5
 
 
-async def test_rollbacks_are_counted_by_reason(bench: Bench) -> None:
-    bench.script.decisions = [decision(phase=Phase.ROLLING_BACK)]
+@pytest.mark.parametrize(
+    ("phase", "passed", "rollbacks"),
+    [
+        pytest.param(Phase.ROLLING_BACK, (), 1, id="last-of-its-tick"),
+        pytest.param(Phase.ROLLED_BACK, (Phase.SWITCHING, Phase.ROLLING_BACK), 1, id="passed-within-a-tick"),
+        pytest.param(Phase.COMPLETED, (Phase.SETTLING,), 0, id="none"),
+    ],
+)
+async def test_each_step_is_logged_once_and_rollbacks_are_counted(
+    bench: Bench, phase: Phase, passed: tuple[Phase, ...], rollbacks: int
+) -> None:
+    stepped = decision(phase=phase, passed=passed)
+    bench.script.decisions = [stepped, stepped]
+    with capture_logs() as logs:
+        await bench.reconciler.tick(KEY)
+        bench.script.status = stepped.status
+        await bench.reconciler.tick(KEY)
+    logged = [(entry["phase"], entry["revision"]) for entry in logs if entry["event"] == "rollout_phase"]
+    assert logged == [(step.value, "0123456789") for step in (*passed, phase)]
+    assert bench.rollbacks() == rollbacks
+
+
+async def test_steps_of_a_rollout_that_gave_way_are_not_counted_again(bench: Bench) -> None:
+    before = decision(phase=Phase.ROLLING_BACK).status
+    assert before.rollout is not None
+    told = [entry.model_copy(update={"revision": before.rollout.revision}) for entry in before.rollout.transitions]
+    begun = decision(phase=Phase.VALIDATING).status.rollout
+    assert begun is not None
+    after = AgentTeamStatus(rollout=begun.model_copy(update={"revision": "9876543210", "earlier": told}))
+    bench.script.status, bench.script.decisions = before, [Decision(status=after)]
     await bench.reconciler.tick(KEY)
-    value = bench.metrics.registry.get_sample_value("agentteam_operator_rollbacks_total", {"reason": "Because"})
-    assert value == 1
+    assert bench.rollbacks() == 0
 
 
 async def test_writes_are_counted_by_how_they_ended(bench: Bench) -> None:
