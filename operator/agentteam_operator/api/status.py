@@ -12,6 +12,7 @@ from pydantic import Field
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.base import LenientModel, Time
+from agentteam_operator.api.rollout import TrafficMode
 
 MAX_TRANSITIONS = 20
 MAX_GATES = 10
@@ -97,12 +98,21 @@ class RolloutStatus(LenientModel):
         default="", max_length=10, description="The revision it replaces (blue); none at creation."
     )
     gates_skipped: bool = Field(default=False, description="True on the way back to a revision that passed before.")
+    mode: TrafficMode = Field(
+        default=TrafficMode.GRADUAL, description="How its traffic goes over: spec.rollout.traffic.mode as it began."
+    )
     started_at: Time = Field(description="When the rollout began.")
     phase_started_at: Time = Field(description="When its phase began.")
     deadline: Time | None = Field(default=None, description="When the phase is given up; persisted, never extended.")
     attempt: int = Field(default=1, ge=1, description="Which health check this is, counted from 1.")
     step: int = Field(default=0, ge=0, description="The traffic step, counted from 0.")
     step_started_at: Time | None = Field(default=None, description="When the step's weight was reached.")
+    attended_seconds: float = Field(
+        default=0, ge=0, description="Seconds of the phase in which the metrics were asked for, answered or not."
+    )
+    judged_seconds: float = Field(
+        default=0, ge=0, description="Seconds of the phase that the metrics' answers cover: what counts as watched."
+    )
     weight: int = Field(default=0, ge=0, le=100, description="Percent of ready serving pods that are the candidate's.")
     reason: str = Field(default="", max_length=64, description="Why it is in this phase: a CamelCase word.")
     message: str = Field(default="", max_length=1024, description="Why it is in this phase, in plain words.")

@@ -107,11 +107,21 @@ def _not_what_was_asked_for(view: View) -> Finding | None:
         return intent.invalid(view)
     if rollout and rollout.phase in {Phase.FAILED, Phase.ROLLED_BACK}:
         took = "was refused" if rollout.phase is Phase.FAILED else "was rolled back"
-        return Finding(rollout.reason, f"{rollout.revision} {took}, {serving} serves: {rollout.message}")
+        return Finding(rollout.reason, f"{rollout.revision} {took}, {_who_serves(view)}: {rollout.message}")
     if target != serving and view.failed_before(target):
-        said = f"{target} was rolled back before and isn't tried again, {serving} serves: change spec.version to try it"
+        said = (
+            f"{target} was rolled back before and isn't tried again, {_who_serves(view)}: change spec.version to try it"
+        )
         return Finding("RevisionFailedBefore", said)
     return None
+
+
+def _who_serves(view: View) -> str:
+    """The old revision, if it really does."""
+    if view.active and view.active.ready_pods:
+        return f"{view.status.active_revision} serves"
+    still = f", {view.rollout.revision} goes on until one is" if view.stranded and view.rollout else ""
+    return f"no pod of {view.status.active_revision} is ready{still}"
 
 
 def _steady(view: View) -> tuple[TeamPhase, Finding]:
@@ -133,14 +143,16 @@ def _states(view: View, phase: TeamPhase, found: Finding) -> dict[str, tuple[str
     rollout = view.rollout
     refused = intent.invalid(view)
     latest = view.observed.target == view.status.stable_revision and phase is TeamPhase.HEALTHY
-    stuck = phase in {TeamPhase.FAILED, TeamPhase.DEGRADED} and not view.in_progress
-    moving = view.in_progress or phase is TeamPhase.PROGRESSING
+    refused_or_back = view.rollout is not None and not view.in_progress and _not_what_was_asked_for(view) is not None
+    stuck = refused_or_back or phase is TeamPhase.FAILED  # unready pods alone may well get ready again
+    moving = not stuck and phase not in {TeamPhase.HEALTHY, TeamPhase.SUSPENDED}
     serving = bool(view.active and view.active.ready_pods)
+    pods = f"{len(view.active.ready_pods)} of {view.active.replicas} pods are ready" if view.active else "no pods"
     back = rollout is not None and rollout.phase in {Phase.ROLLING_BACK, Phase.ROLLED_BACK}
     went_back = Finding(rollout.reason, rollout.message) if rollout and back else Finding("None", "")
     states = {
         "Validated": ("False", refused) if refused else ("True", Finding("Valid", "the spec is valid")),
-        "Available": (_flag(serving), Finding("PodsReady" if serving else "NoReadyPods", view.status.ready)),
+        "Available": (_flag(serving), Finding("PodsReady" if serving else "NoReadyPods", pods)),
         "Progressing": (_flag(view.in_progress), found),
         "Ready": (_flag(latest), found),
         "Reconciling": (_flag(moving), found),

@@ -109,13 +109,14 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
         *_SERVING_BADLY,
         Rule(judgement.acquitted_while_serving, Phase.COMPLETED),
         Rule(intent.promoted, Phase.SWITCHING),
-        Rule(judgement.acquitted, Phase.SWITCHING),
+        Rule(judgement.acquitted_in_pause, Phase.SWITCHING),
         Rule(judgement.nobody_promoted, Phase.ROLLING_BACK),
     ),
     Phase.SWITCHING: (
         *_INTERRUPTED,
-        Rule(traffic.lost_after_commit, Phase.ROLLING_BACK),
+        Rule(traffic.lost_while_serving, Phase.ROLLING_BACK),
         Rule(pods.broken, Phase.ROLLING_BACK),
+        Rule(judgement.worse, Phase.ROLLING_BACK),
         Rule(traffic.first_switched, Phase.COMPLETED),
         Rule(traffic.switched, Phase.SETTLING),
         Rule(traffic.sized, Phase.SWITCHING),
@@ -166,7 +167,7 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
     return Decision(
         status=view.status,
         actions=planned.actions,
-        needs_live_read=(planned.irreversible or _is_weighty(view)) and not observed.live,
+        needs_live_read=(planned.needs_live_read or _is_weighty(view)) and not observed.live,
         requeue_after_seconds=0 if planned.more else _next_look_seconds(view),
         sampling=view.phase in JUDGED and judgement.judged(view),
     )
@@ -185,16 +186,17 @@ def _is_weighty(view: View) -> bool:
 
 
 def advance(view: View) -> View:
-    """Fire rules until none has anything to say."""
-    for _ in range(2 * len(Phase)):
+    """Fire rules until none has anything to say, each way at most once: a circle is left for the next tick."""
+    gone: set[tuple[Phase | None, Phase]] = set()
+    while True:
         view = _note_progress(view)
         fired = next(((rule, found) for rule in TRANSITIONS[view.phase] if (found := rule.gate(view))), None)
-        if fired is None:
+        if fired is None or (view.phase, fired[0].to) in gone:
             return view
         rule, found = fired
+        gone.add((view.phase, rule.to))
         view = view.with_status(verdicts.record(view, rule.to, found)) if view.rollout else view
         view = _enter(view, rule.to, found)
-    return view
 
 
 def _note_progress(view: View) -> View:
@@ -225,7 +227,8 @@ def _begin(view: View) -> RolloutStatus:
     return RolloutStatus(
         phase=Phase.VALIDATING,
         revision=view.observed.target,
-        base_revision=view.status.active_revision,
+        base_revision=view.rollout.revision if view.stranded and view.rollout else view.status.active_revision,
+        mode=view.settings.traffic.mode,
         gates_skipped=view.retained(view.observed.target),
         earlier=events.told_of(view)[-MAX_TRANSITIONS:],
         started_at=view.now,
@@ -239,12 +242,15 @@ def _restart_clock(view: View, rollout: RolloutStatus, to: Phase, found: Finding
     entry = Transition(phase=to, at=view.now, reason=found.reason, message=message)
     seconds = _deadline_seconds(view, to)
     step = rollout.step + 1 if to is rollout.phase is Phase.SHIFTING else rollout.step
+    pausing = to is Phase.AWAITING_PROMOTION  # the watch goes on where it stood
     return rollout.model_copy(
         update={
             "phase": to,
             "phase_started_at": view.now,
             "deadline": view.after(seconds) if seconds is not None else None,
             "step": step,
+            "attended_seconds": rollout.attended_seconds if pausing else 0,
+            "judged_seconds": rollout.judged_seconds if pausing else 0,
             "step_started_at": None if to is Phase.SHIFTING else rollout.step_started_at,
             "reason": found.reason,
             "message": message,
@@ -262,9 +268,9 @@ def _deadline_seconds(view: View, phase: Phase) -> float | None:
         case Phase.HEALTH_CHECKING:
             return job.deadline_seconds(settings.health) + VERDICT_ALLOWANCE_SECONDS
         case Phase.WATCHING:
-            return settings.watch_seconds + judgement.INCONCLUSIVE_HOLD_SECONDS
+            return 2 * settings.watch_seconds + judgement.INCONCLUSIVE_HOLD_SECONDS
         case Phase.SETTLING:
-            return judgement.settle_seconds(view) + judgement.INCONCLUSIVE_HOLD_SECONDS
+            return 2 * judgement.settle_seconds(view) + judgement.INCONCLUSIVE_HOLD_SECONDS
         case Phase.AWAITING_PROMOTION:
             return settings.promotion_timeout_seconds
         case _:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agentteam_operator.api.status import Outcome, Phase, RevisionStatus, RolloutStatus
+from agentteam_operator.core import history
 from agentteam_operator.core.gates import intent
 from agentteam_operator.core.view import View
 
-HISTORY_EXTRA = 3
-"""History entries kept beyond revisionHistoryLimit: the active one, the candidate, and the one it replaced."""
+
+def _validating(view: View, _source: Phase | None) -> View:
+    """The new rollout goes out from what serves, which after a rollback onto nothing is the candidate of then."""
+    if view.rollout is None:
+        return view
+    return view.with_status(view.status.model_copy(update={"active_revision": view.rollout.base_revision}))
 
 
 def _preparing(view: View, _source: Phase | None) -> View:
@@ -22,15 +27,15 @@ def _preparing(view: View, _source: Phase | None) -> View:
     entry = entry.model_copy(
         update={
             "version": view.spec.version,
-            "image": view.spec.image or view.environment.default_image,
+            "image": view.green.image if view.green else view.spec.image or view.environment.default_image,
             "outcome": known.outcome if known and rollout.gates_skipped else Outcome.PENDING,
         }
     )
     others = [old for old in view.status.revisions if old.hash != rollout.revision]
-    limit = view.settings.revision_history_limit + HISTORY_EXTRA
-    history = [entry, *others][:limit]
+    serving = {rollout.revision, rollout.base_revision, view.status.active_revision}
+    entries = history.kept([entry, *others], serving, view.settings)
     return view.with_status(
-        view.status.model_copy(update={"candidate_revision": rollout.revision, "revisions": history})
+        view.status.model_copy(update={"candidate_revision": rollout.revision, "revisions": entries})
     )
 
 
@@ -100,13 +105,14 @@ def _note_outcome(view: View, outcome: Outcome) -> View:
     if rollout is None:
         return view
     update = {"outcome": outcome, "reason": rollout.reason, "message": rollout.message}
-    history = [
+    entries = [
         entry.model_copy(update=update) if entry.hash == rollout.revision else entry for entry in view.status.revisions
     ]
-    return view.with_status(view.status.model_copy(update={"revisions": history}))
+    return view.with_status(view.status.model_copy(update={"revisions": entries}))
 
 
 EFFECTS: Mapping[Phase, Callable[[View, Phase | None], View]] = {
+    Phase.VALIDATING: _validating,
     Phase.PREPARING: _preparing,
     Phase.HEALTH_CHECKING: _health_checking,
     Phase.SWITCHING: _switching,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentteam_operator.api.status import MAX_GATES, AgentTeamStatus, GateStatus, Phase, Verdict
+from agentteam_operator.api.status import MAX_GATES, AgentTeamStatus, GateStatus, Phase, RolloutStatus, Verdict
 from agentteam_operator.core import analysis
 from agentteam_operator.core.gates import Finding, judgement
 from agentteam_operator.core.state import PodObserved, RevisionObserved
@@ -12,6 +12,10 @@ from agentteam_operator.core.view import JUDGED, View
 
 OFFLINE_SECONDS = 60
 """How long a pod must be unready before its agents count as offline: neither a start nor a slow probe is an outage."""
+
+LOOKS_MISSED_AT_MOST = 3
+LOOK_ALLOWANCE_SECONDS = 5
+"""A silence of up to three intervals and this allowance is covered by the next look; a longer one isn't."""
 
 _GATE_OF_PHASE = {
     Phase.VALIDATING: "validation",
@@ -38,7 +42,8 @@ def judge(view: View) -> View:
         mode=analysis.Mode.ONE_SAMPLE if view.committed else analysis.Mode.CONCURRENT,
         now=view.now,
     )
-    status = view.status.model_copy(update={"rollout": rollout.model_copy(update={"analysis": found.state})})
+    update = {"analysis": found.state, **_clocks(view, rollout, found.state)}
+    status = view.status.model_copy(update={"rollout": rollout.model_copy(update=update)})
     view = replace(view.with_status(status), judgement=found)
     return _with_gates(view, tuple(_gate(view, verdict) for verdict in found.verdicts if _is_news(view, verdict)))
 
@@ -60,6 +65,21 @@ def _gate(view: View, found: analysis.MetricVerdict) -> GateStatus:
         message=found.message[:1024],
         at=view.now,
     )
+
+
+def _clocks(view: View, rollout: RolloutStatus, after: analysis.AnalysisStatus) -> dict[str, float]:
+    """The phase's clocks after a look: a look speaks for the time since the last one, but not for a long silence."""
+    last = rollout.analysis.last_sample_at if rollout.analysis else None
+    if after.last_sample_at is None or after.last_sample_at == last:
+        return {}
+    since = max(last, rollout.phase_started_at) if last else rollout.phase_started_at
+    longest = LOOKS_MISSED_AT_MOST * view.settings.analysis.interval_seconds + LOOK_ALLOWANCE_SECONDS
+    gained = min(max(0.0, (after.last_sample_at - since).total_seconds()), longest)
+    answered = 0.0 if after.consecutive_errors else gained
+    return {
+        "attended_seconds": round(rollout.attended_seconds + gained, 3),
+        "judged_seconds": round(rollout.judged_seconds + answered, 3),
+    }
 
 
 def _colour(view: View, revision: RevisionObserved | None) -> analysis.Colour:

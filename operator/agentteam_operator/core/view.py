@@ -23,7 +23,7 @@ AUTO_FIRST_STEP_SECONDS = 60
 IN_PROGRESS = frozenset(Phase) - {Phase.COMPLETED, Phase.ROLLED_BACK, Phase.FAILED}
 """Phases in which a candidate is on trial."""
 
-JUDGED = frozenset({Phase.SHIFTING, Phase.WATCHING, Phase.AWAITING_PROMOTION, Phase.SETTLING})
+JUDGED = frozenset({Phase.SHIFTING, Phase.WATCHING, Phase.AWAITING_PROMOTION, Phase.SWITCHING, Phase.SETTLING})
 """Phases in which the candidate serves and its metrics speak."""
 
 
@@ -96,13 +96,21 @@ class View:
     @cached_property
     def gradual(self) -> bool:
         """Both colours serve for a time."""
-        skipped = self.rollout is not None and self.rollout.gates_skipped
-        return self.has_base and not skipped and self.settings.traffic.mode is TrafficMode.GRADUAL
+        if self.rollout is None or self.rollout.gates_skipped:
+            return False
+        return self.has_base and self.rollout.mode is TrafficMode.GRADUAL
 
     @cached_property
     def committed(self) -> bool:
         """All traffic is meant for the candidate."""
         return self.rollout is not None and self.status.active_revision == self.rollout.revision
+
+    @cached_property
+    def stranded(self) -> bool:
+        """On the way back, or after it: no pod of the old revision is ready, and some of the candidate's are."""
+        if self.phase not in {Phase.ROLLING_BACK, Phase.ROLLED_BACK} or not self.has_base or self.committed:
+            return False
+        return not (self.blue and self.blue.ready_pods) and bool(self.green and self.green.ready_pods)
 
     @cached_property
     def superseded(self) -> bool:
@@ -156,9 +164,7 @@ class View:
     @cached_property
     def green_size(self) -> int:
         """Pods that the candidate should have in this phase; it never shrinks while on trial."""
-        if self.phase in {Phase.WATCHING, Phase.AWAITING_PROMOTION}:
-            wanted = self.steps[-1].pods
-        elif self.phase in {Phase.SWITCHING, Phase.SETTLING} or not self.gradual:
+        if self.phase in {Phase.SWITCHING, Phase.SETTLING} or not self.gradual:
             wanted = self.full_size
         else:
             wanted = self.step.pods

@@ -9,6 +9,7 @@ from typing import Any
 
 from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
 from agentteam_operator.api.field_problems import FieldProblem
+from agentteam_operator.api.rollout import TrafficMode
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import (
     AgentTeamStatus,
@@ -163,6 +164,9 @@ class Situation:
             revision=GREEN,
             base_revision=self.base,
             gates_skipped=self.gates_skipped,
+            mode=self.rollout.get("traffic", {}).get("mode", TrafficMode.GRADUAL),
+            attended_seconds=self.in_phase_seconds,
+            judged_seconds=self.in_phase_seconds,
             started_at=ago(self.in_phase_seconds + 60),
             phase_started_at=since,
             deadline=ago(1) if self.overdue else NOW + timedelta(seconds=60),

@@ -36,6 +36,10 @@ def build(
         "metadata": common.metadata(team, names.health_job(team.name, document.metadata.revision, attempt), labels),
         "spec": {
             "backoffLimit": 0,
+            # A drained node says nothing of the candidate: the pod is replaced, and doesn't count as a failure.
+            "podFailurePolicy": {
+                "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+            },
             "completions": 1,
             "parallelism": 1,
             "activeDeadlineSeconds": deadline_seconds(gate),

@@ -7,6 +7,7 @@ from agentteam_operator.api.status import Phase, Verdict
 from agentteam_operator.core import analysis, names
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.intent import promoted
+from agentteam_operator.core.gates.pods import ready
 from agentteam_operator.core.view import View
 
 INCONCLUSIVE_HOLD_SECONDS = 60
@@ -49,7 +50,14 @@ def _nothing_to_judge(view: View) -> bool:
 
 def acquitted_while_serving(view: View) -> Finding | None:
     """Out of a pause with all traffic on the candidate already: promoted by a person, or acquitted since."""
-    return (promoted(view) or acquitted(view)) if view.committed else None
+    return (promoted(view) or acquitted_in_pause(view)) if view.committed else None
+
+
+def acquitted_in_pause(view: View) -> Finding | None:
+    """What was missing came while a person was asked: the whole watch, on enough answers, with nothing against it."""
+    if view.judgement is None or _watched_seconds(view) < view.settings.watch_seconds:
+        return None
+    return acquitted(view) if analysis.enough(view.judgement, view.settings.analysis) else None
 
 
 def step_held(view: View) -> Finding | None:
@@ -73,14 +81,27 @@ def watched(view: View) -> Finding | None:
     """The watch is over and the candidate acquitted."""
     if view.settings.watch_seconds == 0:
         return Finding("WatchSkipped", "spec.rollout.watchSeconds is 0: not watched")
-    return acquitted(view) if view.in_phase_seconds >= view.settings.watch_seconds else None
+    return acquitted(view) if _watched_seconds(view) >= view.settings.watch_seconds else None
+
+
+def _watched_seconds(view: View) -> float:
+    """How long the candidate was looked at in this phase: time without answers (a dead Prometheus, no operator) isn't.
+
+    Where there is nobody to ask, the clock's time.
+    """
+    if view.rollout is None or not judged(view) or _nothing_to_judge(view):
+        return view.in_phase_seconds
+    return view.rollout.judged_seconds
 
 
 def settle_seconds(view: View) -> float:
     """How long blue stays whole after the switch: the whole watch when traffic went over at once."""
-    if view.settings.traffic.mode is TrafficMode.IMMEDIATE and not _gates_skipped(view):
-        return view.settings.watch_seconds
-    return view.settings.settle_seconds
+    return view.settings.watch_seconds if _judged_after_switch(view) else view.settings.settle_seconds
+
+
+def _judged_after_switch(view: View) -> bool:
+    rollout = view.rollout
+    return rollout is not None and rollout.mode is TrafficMode.IMMEDIATE and not rollout.gates_skipped
 
 
 def settled(view: View) -> Finding | None:
@@ -88,12 +109,12 @@ def settled(view: View) -> Finding | None:
 
     A gradual rollout was judged before; with Immediate this is the watch, so it must be acquitted here.
     """
-    if view.in_phase_seconds < settle_seconds(view):
+    seconds = settle_seconds(view)
+    if view.in_phase_seconds < seconds or ready(view) is None:
         return None
-    judged_before = view.settings.traffic.mode is TrafficMode.GRADUAL or _gates_skipped(view)
-    if judged_before or promoted(view) or settle_seconds(view) == 0:
-        return Finding("Settled", f"carried all traffic for {settle_seconds(view):g} s")
-    return acquitted(view)
+    if not _judged_after_switch(view) or promoted(view) or seconds == 0:
+        return Finding("Settled", f"carried all traffic for {seconds:g} s")
+    return acquitted(view) if _watched_seconds(view) >= seconds else None
 
 
 def undecided(view: View) -> Finding | None:
@@ -107,13 +128,15 @@ def undecided(view: View) -> Finding | None:
 
 
 def _seconds_since_due(view: View) -> float:
-    """Seconds since a verdict should have been there."""
-    if view.phase is Phase.WATCHING:
-        return view.in_phase_seconds - view.settings.watch_seconds
-    if view.phase is Phase.SETTLING:
-        return view.in_phase_seconds - settle_seconds(view)
-    started = view.rollout.step_started_at if view.rollout else None
-    return view.elapsed(started) - view.step.hold_seconds - view.settings.watch_seconds
+    """Seconds since a verdict should have been there, as far as anybody looked; enough once the deadline passed."""
+    if view.rollout is None:
+        return 0.0
+    if view.phase is Phase.SHIFTING:
+        return view.elapsed(view.rollout.step_started_at) - view.step.hold_seconds - view.settings.watch_seconds
+    if view.overdue:
+        return INCONCLUSIVE_HOLD_SECONDS
+    due = view.settings.watch_seconds if view.phase is Phase.WATCHING else settle_seconds(view)
+    return view.rollout.attended_seconds - due
 
 
 def _undecided_means(view: View, action: InconclusiveAction) -> Finding | None:

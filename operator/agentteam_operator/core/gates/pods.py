@@ -36,7 +36,8 @@ def ready(view: View) -> Finding | None:
 def broken(view: View) -> Finding | None:
     """A candidate pod is in a state that waiting doesn't mend."""
     for pod in view.green.pods if view.green else ():
-        reason = _HOPELESS.get(pod.waiting_reason, "CrashLoop" if pod.restarts > CRASHES_TOLERATED else "")
+        crashing = pod.restarts > CRASHES_TOLERATED and not pod.ready  # one that got ready after all is well
+        reason = _HOPELESS.get(pod.waiting_reason, "CrashLoop" if crashing else "")
         if reason and not pod.terminating:
             return Finding(reason, _pod_words(pod))
     return None

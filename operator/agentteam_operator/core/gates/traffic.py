@@ -24,9 +24,9 @@ def _any_ready(revision: RevisionObserved | None) -> bool:
     return revision is not None and bool(revision.ready_pods)
 
 
-def lost_after_commit(view: View) -> Finding | None:
-    """The candidate was to take all the traffic and has no ready pod, while the old revision has some."""
-    return lost(view) if view.committed else None
+def lost_while_serving(view: View) -> Finding | None:
+    """The candidate takes its share, or is to take all, and has no ready pod, while the old revision has some."""
+    return lost(view) if view.committed or view.gradual else None
 
 
 def sized(view: View) -> Finding | None:
@@ -80,8 +80,8 @@ def restored(view: View) -> Finding | None:
 
 
 def given_up_restoring(view: View) -> Finding | None:
-    """Traffic is meant for the old revision, but none of its pods got ready in time: nothing better can be had."""
-    if view.rollout is None or not view.overdue or not view.selects(view.rollout.base_revision):
+    """None of the old revision's pods got ready in time. Until one does, the candidate's go on, if any is ready."""
+    if view.rollout is None or not view.overdue:
         return None
     return Finding(view.rollout.reason, f"{view.rollout.message}; no pod of the old revision is ready")
 

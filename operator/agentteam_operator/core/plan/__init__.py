@@ -2,7 +2,7 @@
 
 Derived from the status and the observation alone, so that the same state gives the same actions however it came about.
 At most one action a tick is irreversible (traffic, scaling down, deleting a revision's objects), and it is only carried
-out on a live read.
+out on a live read. Traffic comes first: nothing that the API server refuses may keep requests on a bad revision.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class Plan:
     """What to do in this tick."""
 
     actions: tuple[Action, ...]
-    irreversible: bool
-    """One of them can't be taken back."""
+    needs_live_read: bool
+    """One of them can't be taken back, or rests on a document that only a live read brings."""
     more: bool
     """Others wait for the next tick."""
 
@@ -34,9 +34,11 @@ def actions(view: View) -> Plan:
         *children.in_place(view),
         *children.obsolete(view),
     ]
-    final: list[Action] = [*children.traffic(view), *revisions.scaling_down(view), *revisions.pruning(view)]
+    traffic = list(children.traffic(view))
+    later = [*revisions.scaling_down(view), *revisions.pruning(view)]
+    now = [] if traffic else later[:1]
     return Plan(
-        actions=(*safe, *final[:1], *events.recent(view)),
-        irreversible=bool(final),
-        more=len(final) > 1,
+        actions=(*traffic, *safe, *now, *events.recent(view)),
+        needs_live_read=bool(traffic or now) or revisions.lacks_document(view) or children.lacks_document(view),
+        more=len(later) > len(now),
     )

@@ -32,10 +32,7 @@ def traffic_selector(view: View) -> dict[str, str] | None:
     active = view.status.active_revision
     if not active:
         return None
-    if view.phase is Phase.ROLLING_BACK and view.blue and not view.blue.ready_pods:
-        stranded = bool(view.green and view.green.ready_pods)
-        return names.server_selector(team, None if stranded and not view.stray_pods else active)
-    shared = view.gradual and view.phase in _BOTH_SERVE and not view.committed
+    shared = view.stranded or (view.gradual and view.phase in _BOTH_SERVE and not view.committed)
     if shared and not view.stray_pods:
         return names.server_selector(team)
     return names.server_selector(team, active)
@@ -56,7 +53,7 @@ def in_place(view: View) -> Iterator[Action]:
     """What may change in place, applied where the live object differs; and the probe Job."""
     for manifest in _manifests(view):
         yield from _apply_if_different(view, manifest)
-    if view.phase is Phase.HEALTH_CHECKING and view.observed.probe is None and view.rollout and view.green:
+    if _probe_missing(view) and view.rollout and view.green:
         document = document_of(view, view.rollout.revision, view.green)
         addresses = sorted(pod.ip for pod in view.green.ready_pods if pod.ip)
         if document and addresses:
@@ -69,6 +66,15 @@ def in_place(view: View) -> Iterator[Action]:
                     attempt=view.rollout.attempt,
                 )
             )
+
+
+def _probe_missing(view: View) -> bool:
+    return view.phase is Phase.HEALTH_CHECKING and view.observed.probe is None
+
+
+def lacks_document(view: View) -> bool:
+    """The probe Job is to be made as the candidate's ConfigMap says, which only a live read tells."""
+    return _probe_missing(view) and view.green is not None and bool(view.green.config_uid) and not view.green.document
 
 
 def _manifests(view: View) -> Iterator[Manifest]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pydantic import ValidationError
+
 from agentteam_operator.api.revision import RevisionDocument, revision_document
-from agentteam_operator.api.status import Outcome, Phase, RevisionStatus
-from agentteam_operator.core import names
+from agentteam_operator.api.status import Phase
+from agentteam_operator.core import history, names
 from agentteam_operator.core.build import configmap, deployment
 from agentteam_operator.core.state import Action, CreateObject, DeleteObject, RevisionObserved, ScaleDeployment
 from agentteam_operator.core.view import View
@@ -28,9 +30,12 @@ def creations(view: View) -> Iterator[Action]:
 
 
 def document_of(view: View, revision: str, live: RevisionObserved | None) -> RevisionDocument | None:
-    """What the revision is: as its ConfigMap keeps it, else as the spec says now; None if nobody knows any more."""
-    if live is not None and live.document is not None:
-        return RevisionDocument.parse(dict(live.document))
+    """What the revision is: as its ConfigMap keeps it, and only where there is none as the spec says now.
+
+    None if nobody knows: the ConfigMap wasn't read in this tick, or can't be, or is gone while the spec moved on.
+    """
+    if live is not None and live.config_uid:
+        return _read(live)
     if revision != view.observed.target:
         return None
     return revision_document(
@@ -40,6 +45,19 @@ def document_of(view: View, revision: str, live: RevisionObserved | None) -> Rev
         default_image=view.environment.default_image,
         builder_version=view.environment.builder_version,
     )
+
+
+def _read(live: RevisionObserved) -> RevisionDocument | None:
+    try:
+        return RevisionDocument.parse(dict(live.document)) if live.document is not None else None
+    except ValidationError:
+        return None
+
+
+def lacks_document(view: View) -> bool:
+    """A Deployment is to be made again as its ConfigMap says, which only a live read tells."""
+    held = (view.observed.revisions.get(revision) for revision, size in wanted_sizes(view).items() if size)
+    return any(live and live.config_uid and not live.deployment_uid and live.document is None for live in held)
 
 
 def wanted_sizes(view: View) -> dict[str, int]:
@@ -55,7 +73,7 @@ def wanted_sizes(view: View) -> dict[str, int]:
     if _draining(view) and view.blue:
         sizes[rollout.base_revision] = view.blue.replicas
     on_trial = view.in_progress and rollout.phase is not Phase.VALIDATING
-    if rollout.phase is Phase.ROLLING_BACK:
+    if rollout.phase is Phase.ROLLING_BACK or view.stranded:
         sizes[rollout.revision] = view.green.replicas if view.green else 0
     elif on_trial or (rollout.phase is Phase.FAILED and status.candidate_revision):
         sizes[rollout.revision] = view.green_size
@@ -80,17 +98,25 @@ def scaling_down(view: View) -> Iterator[Action]:
     sizes = wanted_sizes(view)
     for revision, live in view.observed.revisions.items():
         size = sizes.get(revision, 0)
-        if size == 0 and view.selects(revision):
+        if size == 0 and _takes_traffic(view, live):
             continue  # traffic leaves first, whatever the status says
         if live.deployment_uid and live.replicas > size:
             yield ScaleDeployment(names.revision_object(view.observed.team.name, revision), size, live.resource_version)
 
 
+def _takes_traffic(view: View, live: RevisionObserved) -> bool:
+    """The active Service selects it: by name, or with all others."""
+    service = view.observed.active_service
+    if service is None:
+        return False
+    return view.selects(live.hash) or (view.selects(None) and any(pod.name in service.endpoints for pod in live.pods))
+
+
 def pruning(view: View) -> Iterator[Action]:
-    """Objects of revisions that nobody can go back to: cancelled ones at once, others beyond the limit."""
+    """Objects of revisions that nobody can go back to: those that never passed, and those beyond the limit."""
     retained = _retained(view)
     for revision, live in view.observed.revisions.items():
-        in_use = view.selects(revision) or live.pods or (live.deployment_uid and live.replicas)
+        in_use = _takes_traffic(view, live) or live.pods or (live.deployment_uid and live.replicas)
         if revision in retained or in_use:
             continue
         name = names.revision_object(view.observed.team.name, revision)
@@ -103,11 +129,6 @@ def pruning(view: View) -> Iterator[Action]:
 def _retained(view: View) -> set[str]:
     rollout, status = view.rollout, view.status
     serving = {status.active_revision, status.candidate_revision}
-    if rollout:
-        serving |= {rollout.revision, rollout.base_revision} if view.in_progress or _draining(view) else set()
-
-    def kept(entry: RevisionStatus) -> bool:
-        return entry.hash not in serving and entry.outcome in {Outcome.SUCCESSFUL, Outcome.FAILED}
-
-    old = [entry.hash for entry in status.revisions if kept(entry)]
-    return serving | set(old[: view.settings.revision_history_limit])
+    if rollout and (view.in_progress or _draining(view) or view.stranded):
+        serving |= {rollout.revision, rollout.base_revision}
+    return serving | {entry.hash for entry in history.to_go_back_to(status.revisions, serving, view.settings)}

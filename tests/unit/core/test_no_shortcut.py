@@ -1,0 +1,143 @@
+"""What a rollout must not take for what it isn't: silence for a watch, a restart for a crash, a corpse for a refuge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from agentteam_operator.api.rollout import TrafficMode
+from agentteam_operator.api.status import Outcome, Phase, RevisionStatus, Verdict
+from agentteam_operator.core import history, names
+from agentteam_operator.core.decide import decide
+from agentteam_operator.core.gates import judgement, pods
+from agentteam_operator.core.plan import actions, children, revisions
+from agentteam_operator.core.state import ApplyObject, CreateObject, Observed, ScaleDeployment
+
+from tests.unit.core.situations import (
+    BLUE,
+    CALM,
+    ENVIRONMENT,
+    GREEN,
+    NOW,
+    TEAM,
+    Situation,
+    ago,
+    revision_of,
+    verdict,
+)
+
+
+def with_rollout(situation: Situation, **update: object) -> Observed:
+    observed = situation.observed()
+    rollout = observed.status.rollout
+    assert rollout is not None
+    status = observed.status.model_copy(update={"rollout": rollout.model_copy(update=update)})
+    return replace(observed, status=status)
+
+
+def test_time_that_nobody_watched_is_not_watched() -> None:
+    situation = replace(CALM[Phase.WATCHING], in_phase_seconds=700.0, judgement=verdict(Verdict.PASSED))
+    view = replace(situation.view(), observed=with_rollout(situation, judged_seconds=20.0))
+    view = view.with_status(view.observed.status)
+    assert judgement.watched(view) is None
+
+
+def test_a_pod_that_got_ready_after_some_crashes_is_well() -> None:
+    green = revision_of(GREEN, 3)
+    crashed = replace(green, pods=tuple(replace(pod, restarts=5) for pod in green.pods))
+    assert pods.broken(replace(CALM[Phase.PREPARING], green=crashed).view()) is None
+
+
+def test_a_first_revision_that_crashed_and_recovered_comes_to_rest() -> None:
+    green = revision_of(GREEN, 3)
+    crashed = replace(green, pods=tuple(replace(pod, restarts=5) for pod in green.pods))
+    situation = replace(CALM[Phase.FAILED], green=crashed, reason="CrashLoop")
+    rollout = decide(situation.observed(), ENVIRONMENT, NOW).status.rollout
+    assert rollout is not None
+    assert (rollout.phase, rollout.attempt) == (Phase.HEALTH_CHECKING, 2)
+
+
+def test_a_pause_leaves_the_weight_as_it_is() -> None:
+    steps = [{"weight": 25}, {"weight": 50}]
+    rollout = {"traffic": {"steps": steps}}
+    paused = replace(CALM[Phase.AWAITING_PROMOTION], rollout=rollout, step=0, green=revision_of(GREEN, 1))
+    assert paused.view().green_size == 1
+
+
+@pytest.mark.parametrize("phase", [Phase.ROLLING_BACK, Phase.ROLLED_BACK], ids=lambda phase: phase.value)
+def test_on_the_way_back_to_a_corpse_the_candidate_goes_on(phase: Phase) -> None:
+    situation = replace(
+        CALM[phase], blue=revision_of(BLUE, 0, 3), green=revision_of(GREEN, 3), selects=None, endpoints=(GREEN,)
+    )
+    view = situation.view()
+    assert children.traffic_selector(view) == names.server_selector(TEAM)
+    assert list(revisions.scaling_down(view)) == []
+
+
+def test_a_rollback_onto_nothing_ends_by_its_deadline_and_lets_a_new_spec_out() -> None:
+    situation = replace(
+        CALM[Phase.ROLLING_BACK],
+        target="c" * 10,
+        reason="Superseded",
+        overdue=True,
+        blue=revision_of(BLUE, 0, 3),
+        green=revision_of(GREEN, 3),
+        selects=None,
+        endpoints=(GREEN,),
+    )
+    status = decide(situation.observed(), ENVIRONMENT, NOW).status
+    assert status.rollout is not None
+    assert (status.rollout.revision, status.rollout.base_revision, status.active_revision) == ("c" * 10, GREEN, GREEN)
+
+
+def test_traffic_is_the_first_action() -> None:
+    situation = replace(CALM[Phase.ROLLING_BACK], selects=None, endpoints=(BLUE, GREEN))
+    first = actions(situation.view()).actions[0]
+    assert isinstance(first, ApplyObject)
+    assert first.manifest["kind"] == "Service"
+
+
+def test_a_deployment_is_made_again_only_as_its_config_says() -> None:
+    lost = replace(revision_of(GREEN, 0), deployment_uid="", replicas=0, pods=())
+    situation = replace(CALM[Phase.COMPLETED], green=lost)
+    decision = decide(replace(situation.observed(), live=False), ENVIRONMENT, NOW)
+    assert decision.needs_live_read
+    assert not [action for action in decision.actions if isinstance(action, CreateObject) and is_workload(action)]
+
+
+def is_workload(action: CreateObject) -> bool:
+    return action.manifest["kind"] in {"Deployment", "ConfigMap"}
+
+
+def test_settling_does_not_end_while_a_pod_is_missing() -> None:
+    situation = replace(CALM[Phase.SETTLING], in_phase_seconds=200.0, green=revision_of(GREEN, 2, 1))
+    assert judgement.settled(situation.view()) is None
+
+
+def test_changing_the_mode_does_not_touch_the_rollout_under_way() -> None:
+    situation = replace(CALM[Phase.SHIFTING], rollout={"traffic": {"mode": "Immediate"}})
+    view = replace(situation.view(), observed=with_rollout(situation, mode=TrafficMode.GRADUAL))
+    assert view.with_status(view.observed.status).gradual
+
+
+def test_failed_releases_push_nobody_out_who_can_be_gone_back_to() -> None:
+    entries = [
+        RevisionStatus(hash=f"{index:010d}", created_at=ago(index), outcome=Outcome.FAILED) for index in range(9)
+    ]
+    good = RevisionStatus(hash=BLUE, created_at=ago(100), outcome=Outcome.SUCCESSFUL)
+    settings = CALM[Phase.COMPLETED].view().settings
+    assert good in history.to_go_back_to([*entries, good], {GREEN}, settings)
+    assert good in history.kept([*entries, good], {GREEN}, settings)
+
+
+def test_a_passing_restart_is_not_stalled() -> None:
+    situation = replace(CALM[Phase.COMPLETED], target=GREEN, green=revision_of(GREEN, 2, 1))
+    status = decide(situation.observed(), ENVIRONMENT, NOW).status
+    stalled = next(condition for condition in status.conditions if condition.type == "Stalled")
+    assert stalled.status == "False"
+
+
+def test_nothing_is_scaled_away_while_the_service_sends_it_requests() -> None:
+    situation = replace(CALM[Phase.ROLLED_BACK], green=revision_of(GREEN, 3), selects=None, endpoints=(BLUE, GREEN))
+    downs = [action for action in revisions.scaling_down(situation.view()) if isinstance(action, ScaleDeployment)]
+    assert downs == []
