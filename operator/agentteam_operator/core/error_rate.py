@@ -13,8 +13,6 @@ from agentteam_operator.core.gross import GrossFault, gross_fault
 from agentteam_operator.core.metric_verdict import MetricVerdict, compared, failing, odds, percent, points
 from agentteam_operator.core.ratios import detectable, hangs, held_for_sick_pod, sick_pod, too_few
 
-DEFAULT_MIN_EFFECT = 0.005
-
 
 def error_rate(
     metric: AnalysisMetric,
@@ -27,7 +25,7 @@ def error_rate(
 ) -> MetricVerdict:
     """The verdict on failed and timed-out runs: against blue while both serve, and against `max`."""
     limit, threshold = evidence.max_error_rate(settings), evidence.log_threshold(settings)
-    effect = DEFAULT_MIN_EFFECT if metric.min_effect is None else metric.min_effect
+    effect = metric.resolved().min_effect or 0.0
     seen = finished_tally(state.green)
     concurrent = mode is Mode.CONCURRENT
     against_blue = f"{points(effect)} over blue, or " if concurrent else ""

@@ -24,7 +24,6 @@ _TESTS = {
     MetricName.SLOWNESS: 1,
 }
 
-DEFAULT_MAX_ERROR_RATE = 0.05
 FULL_BLOCK_SECONDS = 5.0
 SLOW_QUANTILE = 0.9
 SLOW_FACTOR = 1.1
@@ -52,9 +51,9 @@ def log_threshold(settings: AnalysisSettings) -> float:
 
 
 def max_error_rate(settings: AnalysisSettings) -> float:
-    """The highest error rate that is still good."""
-    metric = metric_of(settings, MetricName.ERROR_RATE)
-    return DEFAULT_MAX_ERROR_RATE if metric is None or metric.max is None else metric.max
+    """The highest error rate that is still good; the default one if errorRate isn't judged."""
+    metric = metric_of(settings, MetricName.ERROR_RATE) or AnalysisMetric(name=MetricName.ERROR_RATE)
+    return metric.resolved().max or 0.0
 
 
 def with_evidence(

@@ -16,9 +16,6 @@ from agentteam_operator.core.counting import Colour, Mode
 from agentteam_operator.core.metric_verdict import MetricVerdict, percent, seconds
 from agentteam_operator.core.state import PodCounters, Snapshot
 
-DEFAULT_FAILURE_LIMIT = 1
-DEFAULT_MAX_MEMORY_UTILIZATION = 0.8
-DEFAULT_MAX_AGENTS_OFFLINE = 0.0
 _QUANTILE = 0.95
 
 
@@ -45,7 +42,7 @@ def counted(state: AnalysisStatus, name: MetricName, reading: Reading) -> Analys
 
 def verdict(metric: AnalysisMetric, state: AnalysisStatus, reading: Reading) -> MetricVerdict:
     """What the looks so far amount to."""
-    tolerated = DEFAULT_FAILURE_LIMIT if metric.failure_limit is None else metric.failure_limit
+    tolerated = metric.resolved().failure_limit or 0
     failures = state.failures.get(metric.name, 0)
     base = MetricVerdict(
         name=metric.name,
@@ -67,7 +64,7 @@ def verdict(metric: AnalysisMetric, state: AnalysisStatus, reading: Reading) -> 
 
 def agents_offline(metric: AnalysisMetric, green: Colour) -> Reading:
     """Agents of green's pods that are wanted but not ready, as the cluster says."""
-    most = DEFAULT_MAX_AGENTS_OFFLINE if metric.max is None else metric.max
+    most = metric.resolved().max or 0.0
     offline = green.offline_agents
     said = f"{offline} agents offline, at most {most:g} are allowed"
     return Reading(offline > most, str(offline), f"{most:g}", len(green.pods), message=said)
@@ -75,7 +72,7 @@ def agents_offline(metric: AnalysisMetric, green: Colour) -> Reading:
 
 def memory_utilization(metric: AnalysisMetric, snapshot: Snapshot, green: Colour) -> Reading:
     """The fullest of green's pods, as a share of its container's memory limit."""
-    most = DEFAULT_MAX_MEMORY_UTILIZATION if metric.max is None else metric.max
+    most = metric.resolved().max or 0.0
     pods = {name: snapshot.pods[name] for name in sorted(green.pods & snapshot.pods.keys())}
     used = {name: share for name, pod in pods.items() if (share := _memory_share(pod)) is not None}
     if not used:

@@ -12,14 +12,12 @@ from agentteam_operator.core.counting import Colour, Mode, without_each_pod
 from agentteam_operator.core.metric_verdict import MetricVerdict, compared, odds, percent, points, seconds
 from agentteam_operator.core.ratios import detectable, held_for_sick_pod, sick_pod, too_few
 
-DEFAULT_MIN_EFFECT = 0.05
-
 
 def slowness(
     metric: AnalysisMetric, settings: AnalysisSettings, state: AnalysisStatus, *, green: Colour, mode: Mode
 ) -> MetricVerdict:
     """The verdict on answers slower than blue's usual ones, while both serve."""
-    effect = DEFAULT_MIN_EFFECT if metric.min_effect is None else metric.min_effect
+    effect = metric.resolved().min_effect or 0.0
     threshold = evidence.log_threshold(settings)
     base = MetricVerdict(
         name=MetricName.SLOWNESS,
