@@ -111,7 +111,10 @@ class ServerMetrics:
             "autogen_runs_started", "Runs accepted or rejected so far.", ["synthetic"], registry=self.registry
         )
         self._runs_finished = Counter(
-            "autogen_runs_finished", "Runs ended so far, by outcome.", ["synthetic", "status"], registry=self.registry
+            "autogen_runs_finished",
+            "Runs ended so far, by outcome; error, timeout and rejected count as failed.",
+            ["synthetic", "status"],
+            registry=self.registry,
         )
         self._run_duration = Histogram(
             "autogen_run_duration_seconds",

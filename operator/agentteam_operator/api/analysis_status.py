@@ -29,9 +29,9 @@ class ColourCounts(LenientModel):
     started: Count = 0
     """Runs started."""
     finished: Count = 0
-    """Runs that ended in success, an error or a timeout."""
+    """Runs that ended in success, an error or a timeout, or were rejected."""
     failed: Count = 0
-    """Runs that ended in an error or a timeout."""
+    """Runs that ended in an error or a timeout, or were rejected."""
     durations: Durations = ""
     """Finished runs by histogram bucket, shortest first, trailing zeros left out."""
     recent: Blocks = ""

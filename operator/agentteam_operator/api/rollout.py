@@ -145,8 +145,8 @@ class AnalysisMetric(ApiModel):
     )
 
     name: MetricName
-    """What is measured: errorRate (failed and timed-out runs of all finished ones), slowness (runs slower than the
-    active revision's usual ones), p95LatencySeconds, memoryUtilization (share of the container's limit) or
+    """What is measured: errorRate (failed, timed-out and rejected runs of all finished ones), slowness (runs slower
+    than the active revision's usual ones), p95LatencySeconds, memoryUtilization (share of the container's limit) or
     agentsOffline (agents of pods that are wanted but not ready)."""
     judge: Judge | None = None
     """Sequential (statistical, against the active revision at the same time) for errorRate and slowness, Threshold for
@@ -193,7 +193,7 @@ class AnalysisSettings(ApiModel):
     interval_seconds: Annotated[int, Field(ge=1, le=300)] = 5
     """Seconds between two looks at the metrics."""
     min_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 20
-    """Fewest finished runs of the new revision for a verdict; fewer are inconclusive."""
+    """Fewest finished runs of the new revision for a verdict on its runs, good or bad; fewer are inconclusive."""
     metrics: Annotated[tuple[AnalysisMetric, ...], Field(max_length=10, json_schema_extra=list_map("name"))] = (
         DEFAULT_METRICS
     )

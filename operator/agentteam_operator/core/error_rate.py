@@ -23,7 +23,7 @@ def error_rate(
     green: Colour,
     mode: Mode,
 ) -> MetricVerdict:
-    """The verdict on failed and timed-out runs: against blue while both serve, and against `max`."""
+    """The verdict on failed, timed-out and rejected runs: against blue while both serve, and against `max`."""
     limit, threshold = evidence.max_error_rate(settings), evidence.log_threshold(settings)
     effect = metric.resolved().min_effect or 0.0
     seen = finished_tally(state.green)
@@ -36,6 +36,8 @@ def error_rate(
         threshold=f"{against_blue}{percent(limit)}, proven with odds of {odds(threshold)}",
         samples=seen.total,
     )
+    if seen.total < settings.min_samples:
+        return _unproven(base, settings, state, mode, limit)
     gross = gross_fault(state, blue=blue, green=green, mode=mode, limit=limit, log_threshold=threshold)
     if gross:
         return _gross_verdict(base, gross, concurrent=concurrent)

@@ -52,11 +52,13 @@ def hangs(state: AnalysisStatus) -> bool:
     """More of green's runs are open than blue's durations and its own share of unfinished runs explain.
 
     By Little's law a colour that started S runs evenly over T seconds has S * W / T of them open, W being the time that
-    a run takes; blue's 95th percentile stands for W. Twice that is allowed, since green's share of the traffic grows
-    from step to step, and three standard deviations (Poisson) are left to chance.
+    a run takes; blue's 95th percentile stands for W, or green's own where blue has answered nothing (at a switch
+    without steps). Twice that is allowed, since green's share of the traffic grows from step to step, and three
+    standard deviations (Poisson) are left to chance.
     """
     first, last = state.green.first_answer_at, state.last_block_at
-    usual = histogram.quantile_seconds(histogram.unpack(state.blue.durations), _USUAL_QUANTILE)
+    durations = histogram.unpack(state.blue.durations) or histogram.unpack(state.green.durations)
+    usual = histogram.quantile_seconds(durations, _USUAL_QUANTILE)
     if first is None or last is None or usual is None or not state.green.started:
         return False
     elapsed = (last - first).total_seconds()

@@ -36,7 +36,8 @@ def slowness(
     said = f"of answers slower than {seconds(slow.bound_seconds)} (blue's 90th percentile and a tenth), "
     said += compared(slow.green, slow.blue, "has")
     proof = state.log_evidence.get(evidence.SLOWNESS_AGAINST_BLUE, 0.0)
-    if proof > threshold and slow.green.rate - slow.blue.rate >= effect:
+    enough = slow.green.total >= settings.min_samples
+    if enough and proof > threshold and slow.green.rate - slow.blue.rate >= effect:
         said += f": slower with odds {odds(proof)}"
         sick = sick_pod(
             without_each_pod(state, green.pods),

@@ -18,8 +18,9 @@ DURATION_BUCKET = "autogen_run_duration_seconds_bucket"
 MEMORY_USAGE = "autogen_memory_usage_bytes"
 MEMORY_LIMIT = "autogen_memory_limit_bytes"
 METRICS = (STARTED, FINISHED, DURATION_BUCKET, MEMORY_USAGE, MEMORY_LIMIT)
-STATUSES = ("success", "error", "timeout")
-"""Ends of runs that are good or bad; `cancelled` and `rejected` ones are neither."""
+STATUSES = ("success", "error", "timeout", "rejected")
+"""Ends of runs that are good or bad; a `cancelled` one is neither, for its client went away. A `rejected` one (429, the
+queue is full) is bad: a revision that answers few and turns the others away serves worse."""
 
 PodKey = tuple[str, str]
 """(namespace, pod) of the scrape target."""
@@ -125,11 +126,11 @@ def _counters(values: Mapping[tuple[str, str], float]) -> PodCounters | None:
     buckets = sum(metric == DURATION_BUCKET for metric, _ in values)
     if not all(isfinite(value) and value >= 0 for value in runs) or buckets != len(_BUCKETS):
         return None
-    started, succeeded, errors, timeouts, *durations = runs
+    started, succeeded, errors, timeouts, rejected, *durations = runs
     return PodCounters(
         started=started,
         succeeded=succeeded,
-        failed=errors + timeouts,
+        failed=errors + timeouts + rejected,
         duration_buckets=tuple(durations),
         memory_bytes=_gauge(values, MEMORY_USAGE),
         memory_limit_bytes=_gauge(values, MEMORY_LIMIT),

@@ -169,6 +169,24 @@ def test_too_little_is_inconclusive(
     assert analysis.overall(judgement) is Verdict.INCONCLUSIVE
 
 
+@pytest.mark.parametrize(
+    ("mode", "green"),
+    [
+        pytest.param(Mode.CONCURRENT, counters(20, 20), id="against blue"),
+        pytest.param(Mode.CONCURRENT, counters(50, seconds=60), id="slowness"),
+        pytest.param(Mode.ONE_SAMPLE, counters(20, 20), id="against the limit"),
+        pytest.param(Mode.ONE_SAMPLE, counters(0, 40), id="gross"),
+    ],
+)
+def test_fewer_than_min_samples_condemn_nobody(mode: Mode, green: PodCounters) -> None:
+    judging = Judging(AnalysisSettings(min_samples=2000), mode=mode)
+    judgement = judging.looks(12, counters(200), green)
+    assert analysis.overall(judgement) is Verdict.INCONCLUSIVE
+    assert of(judgement).reason == "TooFewSamples"
+    assert analysis.overall(judging.looks(40, counters(200), green)) is Verdict.FAILED
+    assert judging.state.green.finished >= 2000
+
+
 # --- hangs -----------------------------------------------------------------------------------------------------------
 
 
@@ -179,6 +197,15 @@ def test_hanging_runs_hold_a_step_back() -> None:
     assert (verdict.verdict, verdict.reason) == (Verdict.INCONCLUSIVE, "RunsHang")
     assert "180 of green's 1800 runs haven't ended in an answer" in verdict.message
     assert not analysis.enough(judgement, AnalysisSettings())
+
+
+def test_alone_without_blues_durations_hanging_runs_are_seen_by_greens_own() -> None:
+    judging = Judging(mode=Mode.ONE_SAMPLE)
+    judgement = judging.looks(30, counters(), counters(8, hanging=2))
+    assert of(judgement).reason == "RunsHang"
+    assert not analysis.enough(judgement, AnalysisSettings())
+    fine = Judging(mode=Mode.ONE_SAMPLE).looks(30, counters(), counters(10))
+    assert analysis.enough(fine, AnalysisSettings())
 
 
 def test_runs_in_flight_are_no_hangs() -> None:

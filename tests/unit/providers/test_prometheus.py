@@ -41,9 +41,9 @@ def series(metric: str, value: object, pod: str = POD, namespace: str = "shop", 
 
 
 def pod_series(pod: str = POD, namespace: str = "shop", *, synthetic: str = "false", failed: int = 2) -> list[Series]:
-    """All series of one pod: 10 runs started, 5 succeeded, `failed` and one timeout, all within a second."""
+    """All series of one pod: 10 runs started, 5 succeeded, `failed`, one timeout and 4 rejected."""
     same = {"pod": pod, "namespace": namespace, "synthetic": synthetic}
-    ended = {"success": "5", "error": str(failed), "timeout": "1"}
+    ended = {"success": "5", "error": str(failed), "timeout": "1", "rejected": "4"}
     return [
         series("autogen_runs_started_total", "10", **same),
         *(series("autogen_runs_finished_total", count, status=status, **same) for status, count in ended.items()),
@@ -66,7 +66,7 @@ def spelt(bound: float) -> str:
 COUNTERS = PodCounters(
     started=10,
     succeeded=5,
-    failed=3,
+    failed=7,
     duration_buckets=tuple(8.0 if bound >= 1 else 0.0 for bound in DURATION_BOUNDS_SECONDS),
     memory_bytes=1e6,
     memory_limit_bytes=4e6,
@@ -125,7 +125,7 @@ LIMIT = "autogen_memory_limit_bytes"
         pytest.param(pod_series(), {POD: COUNTERS}, id="one of two pods"),
         pytest.param(
             pod_series() + pod_series(OTHER, failed=4),
-            {POD: COUNTERS, OTHER: replace(COUNTERS, failed=5)},
+            {POD: COUNTERS, OTHER: replace(COUNTERS, failed=9)},
             id="both pods",
         ),
         pytest.param(
@@ -148,6 +148,7 @@ LIMIT = "autogen_memory_limit_bytes"
         ),
         pytest.param(without(pod_series(), STARTED), {}, id="no started"),
         pytest.param(without(pod_series(), FINISHED, status="timeout"), {}, id="no timeouts"),
+        pytest.param(without(pod_series(), FINISHED, status="rejected"), {}, id="no rejected ones"),
         pytest.param(without(pod_series(), BUCKET, le="0.55"), {}, id="a bucket missing"),
         pytest.param(
             [*pod_series(), series(BUCKET, "8", le="7", synthetic="false")], {}, id="a bucket that isn't agreed on"
@@ -335,7 +336,7 @@ def test_the_query_takes_names_literally() -> None:
     assert query_of([odd, TEAM]) == (
         '{__name__=~"autogen_runs_started_total|autogen_runs_finished_total|autogen_run_duration_seconds_bucket'
         '|autogen_memory_usage_bytes|autogen_memory_limit_bytes",synthetic=~"false|",'
-        'status=~"|success|error|timeout",namespace=~"a\\\\.b|shop",'
+        'status=~"|success|error|timeout|rejected",namespace=~"a\\\\.b|shop",'
         'pod=~"support-aaaaaaaaaa-.*|x-0123456789-.*"}'
     )
 
