@@ -10,21 +10,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from agentteam_operator.api.redaction import without_secrets
 
 MAX_VERDICT_BYTES = 4096
 _MAX_ERROR_LENGTH = 200
 _MAX_BODY_BYTES = 64 * 1024
 _OK = "ok"
-
-_SECRET = re.compile(
-    r"(?i)\b(bearer\s+|basic\s+)\S+|\bsk-[\w-]{6,}|((?:api[-_]?key|token|password|secret)[\"']?\s*[=:]\s*)[^\s,;&]+"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +134,7 @@ def _component(given: dict[str, Any] | None) -> dict[str, Any]:
 
 def redacted(text: str) -> str:
     """`text` in one line of bounded length, without what looks like a secret."""
-    line = _SECRET.sub(lambda found: f"{found.group(1) or found.group(2) or ''}[redacted]", " ".join(text.split()))
+    line = without_secrets(" ".join(text.split()))
     return line if len(line) <= _MAX_ERROR_LENGTH else line[: _MAX_ERROR_LENGTH - 1] + "…"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from agentteam_operator.api.field_problems import FieldProblem, problems_of
+from agentteam_operator.api.redaction import without_secrets
 from agentteam_operator.api.revision import revision_hash
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
@@ -254,8 +255,9 @@ def _verdict_words(job: str, objects: Objects) -> str:
             try:
                 verdict = json.loads(text)
             except ValueError:
-                return text.strip()
-            return str(verdict.get("message", "")) if isinstance(verdict, dict) else text.strip()
+                verdict = None
+            words = str(verdict.get("message", "")) if isinstance(verdict, dict) else text.strip()
+            return without_secrets(words)
     return ""
 
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from agentteam_operator.api.redaction import without_secrets
+from agentteam_operator.core import names
 from agentteam_operator.core.state import PodObserved
 
 MAX_MESSAGE_CHARACTERS = 512
+_OUR_CONTAINERS = frozenset({names.CONTAINER, names.PROBE_CONTAINER})
 
 
 def read_pod(pod: Mapping[str, Any], told: str = "") -> PodObserved:
@@ -29,7 +32,7 @@ def read_pod(pod: Mapping[str, Any], told: str = "") -> PodObserved:
         created_at=read_time(metadata["creationTimestamp"]),
         restarts=container.get("restartCount", 0),
         waiting_reason=waiting.get("reason", ""),
-        message=_shorten(told or _message(status, container, waiting)),
+        message=_shorten(without_secrets(told or _message(status, container, waiting))),
         unready_since=_unready_since(pod),
     )
 
@@ -68,7 +71,7 @@ def read_time(text: str) -> datetime:
 
 
 def termination_message(pod: Mapping[str, Any]) -> str:
-    """The last words of the pod's container, if it has ended."""
+    """The last words of the pod's container, if it has ended: raw, for they may be JSON. Redact what is shown."""
     container = _container(pod.get("status", {}))
     ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated") or {}
     return str(ended.get("message", ""))
@@ -86,8 +89,8 @@ def _message(status: Mapping[str, Any], container: Mapping[str, Any], waiting: M
 
 
 def _container(status: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of the pod's one container; empty before the kubelet has said anything of it."""
-    return next(iter(status.get("containerStatuses") or []), {})
+    """Of our container, not of a sidecar that somebody injects; empty before the kubelet has said anything of it."""
+    return next((entry for entry in status.get("containerStatuses") or [] if entry.get("name") in _OUR_CONTAINERS), {})
 
 
 def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

@@ -179,6 +179,29 @@ def test_a_pod_without_a_node_says_why() -> None:
     assert seen.message == "0/1 nodes are available"
 
 
+def test_the_agents_container_speaks_not_a_sidecar() -> None:
+    pod = objects.pod("a", ready=False, state={"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}})
+    sidecar = {"name": "mesh", "restartCount": 7, "state": {"waiting": {"reason": "PodInitializing"}}}
+    pod["status"]["containerStatuses"].insert(0, sidecar)
+    (seen,) = observed(*deployed(pod)).revisions[objects.REVISION].pods
+    assert (seen.waiting_reason, seen.message, seen.restarts) == ("ImagePullBackOff", "no such image", 0)
+
+
+def test_last_words_are_told_without_secrets() -> None:
+    words = f"{'x' * 600}\nopenai.AuthenticationError: Incorrect API key provided: sk-proj-0123456789"
+    pod = objects.pod("a", ready=False, state={"terminated": {"exitCode": 1, "message": words}})
+    (seen,) = observed(*deployed(pod)).revisions[objects.REVISION].pods
+    assert seen.message.endswith("Incorrect API key provided: [redacted]")
+    assert len(seen.message) == 512
+
+
+def test_a_secret_that_is_cut_in_two_is_no_less_one() -> None:
+    words = f"token={'a' * 600}"
+    pod = objects.pod("a", ready=False, state={"terminated": {"exitCode": 1, "message": words}})
+    (seen,) = observed(*deployed(pod)).revisions[objects.REVISION].pods
+    assert seen.message == "ended with exit code 1 (Error): token=[redacted]"
+
+
 def test_events_speak_for_a_pod_that_says_nothing() -> None:
     words = {"a": 'FailedMount: secret "llm" not found'}
     (seen,) = observed(*deployed(objects.pod("a", ready=False)), pod_words=words).revisions[objects.REVISION].pods
@@ -190,6 +213,8 @@ def probing(conditions: list[JsonObject], words: str = "") -> Observed:
     pod = objects.pod("p", ready=False, state={"terminated": {"exitCode": 0, "message": words}})
     pod["metadata"]["labels"][names.LABEL_ROLE] = names.ROLE_PROBE
     pod["metadata"]["ownerReferences"] = [{"kind": "Job", "name": job, "controller": True}]
+    pod["status"]["containerStatuses"][0]["name"] = names.PROBE_CONTAINER
+    pod["status"]["containerStatuses"].insert(0, {"name": "mesh", "state": {"running": {}}})
     rollout = {
         "phase": "HealthChecking",
         "revision": objects.REVISION,
@@ -224,6 +249,18 @@ def probing(conditions: list[JsonObject], words: str = "") -> Observed:
         ),
         pytest.param(
             [{"type": "Failed", "status": "True"}], "Traceback: boom\n", (True, False, "Traceback: boom"), id="crashed"
+        ),
+        pytest.param(
+            [{"type": "Failed", "status": "True"}],
+            '{"message": "main: HTTP 401, key sk-proj-0123456789", "passed": false}',
+            (True, False, "main: HTTP 401, key [redacted]"),
+            id="with-a-key",
+        ),
+        pytest.param(
+            [{"type": "Failed", "status": "True"}],
+            "token=abc\n",
+            (True, False, "token=[redacted]"),
+            id="crashed-with-a-key",
         ),
         pytest.param(
             [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "too long"}],

@@ -69,7 +69,7 @@ def deadline_seconds(gate: HealthGate) -> int:
 
 def _container(document: RevisionDocument, gate: HealthGate, addresses: Sequence[str]) -> dict[str, Any]:
     return {
-        "name": "probe",
+        "name": names.PROBE_CONTAINER,
         "image": document.image,
         "args": _arguments(gate, addresses),
         "env": [{"name": "AUTOGEN_REVISION", "value": document.metadata.revision}],
