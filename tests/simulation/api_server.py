@@ -6,6 +6,7 @@ Stored objects are never changed in place: each write stores a new one, so that 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -107,11 +108,11 @@ class ApiServer:
         return self.create(request.resource, request.body)
 
     def _list(self, request: Request) -> JsonObject:
-        wanted = dict(part.split("=") for part in request.query.get("labelSelector", "").split(",") if part)
+        selector = request.query.get("labelSelector", "")
         items = [
             item
             for (kind, _), item in sorted(self.objects.items())
-            if kind == request.resource.kind and matches(wanted, item)
+            if kind == request.resource.kind and selected(selector, item)
         ]
         return {"metadata": {"resourceVersion": str(self.version)}, "items": items}
 
@@ -237,3 +238,18 @@ def matches(wanted: Mapping[str, str], item: Mapping[str, Any]) -> bool:
     """The object bears all the labels of a selector."""
     labels = item["metadata"].get("labels") or {}
     return all(labels.get(key) == value for key, value in wanted.items())
+
+
+_REQUIREMENT = re.compile(r"(?P<key>[^\s,=]+)(?:=(?P<value>[^,]*)| in \((?P<values>[^)]*)\))?(?:,|$)")
+
+
+def selected(selector: str, item: Mapping[str, Any]) -> bool:
+    """A `labelSelector` of a URL picks the object: "key", "key=value" and "key in (a,b)", all of which must hold."""
+    labels = item["metadata"].get("labels") or {}
+
+    def holds(key: str, value: str | None, values: str | None) -> bool:
+        if value is None and values is None:
+            return key in labels
+        return labels.get(key) in ([value] if values is None else values.split(","))
+
+    return all(holds(*found.group("key", "value", "values")) for found in _REQUIREMENT.finditer(selector))

@@ -39,7 +39,8 @@ def end_state(world: World) -> dict[str, Any]:
         if kind not in {"Event", "Pod", "EndpointSlice", names.KIND}
     }
     pods = [
-        (pod["metadata"]["labels"][names.LABEL_REVISION], is_ready(pod)) for pod in world.server.of_kind(resources.POD)
+        (pod["metadata"]["labels"].get(names.LABEL_REVISION, ""), is_ready(pod))
+        for pod in world.server.of_kind(resources.POD)
     ]
     endpoints = world.server.objects.get(("EndpointSlice", TEAM), {}).get("endpoints", [])
     return {"objects": objects, "pods": sorted(pods), "endpoints": len(endpoints), "status": _status(world)}

@@ -14,13 +14,14 @@ from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import JSON, REQUEST_TIMEOUT_SECONDS, KubeClient
 from agentteam_operator.kube.errors import KubeError
 from agentteam_operator.metrics import Metrics
+from agentteam_operator.observe.claims import label_selector
 from agentteam_operator.observe.observer import Observer
 from agentteam_operator.observe.sampler import Sampling
 from agentteam_operator.observe.store import Store, TeamKey
 from agentteam_operator.queue import WakeQueue
 from agentteam_operator.reconcile import Reconciler
 
-from tests.simulation.api_server import ApiServer, Change, JsonObject, Request, parse
+from tests.simulation.api_server import ApiServer, Change, JsonObject, Request, parse, selected
 
 WATCH_SECONDS = 0.02
 """From a change to its arrival in the cache."""
@@ -216,8 +217,7 @@ class OperatorProcess:
             self.store.remove(change.resource, change.before)
 
     def _watches(self, kind: str, item: JsonObject) -> bool:
-        ours = (item["metadata"].get("labels") or {}).get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
-        return kind == names.KIND or (kind in _WATCHED and ours)
+        return kind == names.KIND or (kind in _WATCHED and selected(label_selector(resources.BY_KIND[kind]), item))
 
     # --- running ---
 

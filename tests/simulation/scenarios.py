@@ -126,9 +126,9 @@ def stranger(world: World) -> None:
 
 
 def stray_pod(world: World) -> None:
-    """Somebody runs a pod with the team's labels, of no revision that is known."""
-    world.note("somebody runs a pod with the team's labels")
-    world.controllers.run_stray_pod("stray", names.labels(TEAM, revision="0000000000"))
+    """Somebody runs a pod that the Service selects, with no label more than that takes."""
+    world.note("somebody runs a pod that the Service selects")
+    world.controllers.run_stray_pod("stray", names.server_selector(TEAM))
 
 
 def load(pods: int) -> Deed:

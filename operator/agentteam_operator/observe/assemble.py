@@ -25,9 +25,9 @@ from agentteam_operator.core.state import (
     Snapshot,
     TeamRef,
 )
+from agentteam_operator.observe.claims import ObjectKey, claimed_names
 from agentteam_operator.observe.pods import is_over, read_pod, read_time, termination_message
 
-ObjectKey = tuple[str, str]
 Objects = Mapping[ObjectKey, Manifest]
 
 SpecReading = tuple[AgentTeamSpec | None, tuple[FieldProblem, ...], str]
@@ -57,7 +57,7 @@ def assemble(
     Args:
         team: the AgentTeam object.
         objects: all objects that bear the team's label, by (kind, name).
-        foreign: (kind, name) of objects without our labels that stand where one of ours should.
+        foreign: (kind, name) of objects without our labels that stand, or stood, where one of ours should.
         documents: app.yaml of each revision, parsed, by revision; only on a live read.
         pod_words: what Events say of pods that don't start, by the pod's name.
         snapshot: the latest look at Prometheus.
@@ -72,6 +72,7 @@ def assemble(
     spec, problems, target = (read_spec or parse_spec)(team)
     children = {key: item for key, item in objects.items() if key[0] not in _NOT_CHILDREN and controlled(item, ref.uid)}
     others = frozenset(key for key in objects if key[0] not in _NOT_CHILDREN and key not in children)
+    claimed = claimed_names(ref.name, spec, target, status)
     pods = _server_pods(objects, pod_words or {})
     revisions = _revisions(ref, children, pods, documents or {})
     mine = {pod.name for revision in revisions.values() for pod in revision.pods if revision.deployment_uid}
@@ -85,7 +86,7 @@ def assemble(
         active_service=_service(names.active_service(ref.name), children, objects),
         preview_service=_service(names.preview_service(ref.name), children, objects),
         children=children,
-        foreign=foreign | others,
+        foreign=(foreign | others) & claimed,
         probe=_probe(ref, status, children, objects),
         stray_pods=frozenset(pod.name for _, pod in pods if pod.name not in mine and not pod.terminating),
         snapshot=snapshot,

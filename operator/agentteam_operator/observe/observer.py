@@ -17,9 +17,9 @@ from agentteam_operator.kube.client import KubeClient
 from agentteam_operator.kube.errors import KubeError, NotFound
 from agentteam_operator.kube.resources import Resource
 from agentteam_operator.observe.assemble import SpecReading, assemble, controlled, parse_spec
+from agentteam_operator.observe.claims import claimed_names, fixed_names, label_selector
 from agentteam_operator.observe.pods import is_starting, read_time
-from agentteam_operator.observe.store import Entry, ObjectKey, Store, TeamKey
-from agentteam_operator.observe.watch import OWN_CHILDREN
+from agentteam_operator.observe.store import Entry, Store, TeamKey
 
 DECISIVE = (
     resources.DEPLOYMENT,
@@ -83,10 +83,9 @@ class Observer:
         This also finds what went while nobody watched.
         """
         namespace, name = key
-        selector = f"{OWN_CHILDREN},{names.LABEL_TEAM}={name}"
         team, *lists = await asyncio.gather(
             self._client.find(resources.AGENT_TEAM, namespace, name),
-            *(self._client.list(kind, namespace, labels=selector) for kind in kinds),
+            *(self._client.list(kind, namespace, labels=label_selector(kind, name)) for kind in kinds),
         )
         documents: dict[str, Mapping[str, Any]] = {}
         for kind, found in zip(kinds, lists, strict=True):
@@ -135,7 +134,9 @@ class Observer:
 
     async def _check_names(self, key: TeamKey, entry: Entry, observed: Observed) -> None:
         """Look up, one by one, the names that this team needs and doesn't hold: a foreign object bears no label."""
-        wanted = _fixed_names(observed) | entry.foreign
+        team = observed.team.name
+        claimed = claimed_names(team, observed.spec, observed.target, observed.status)
+        wanted = fixed_names(team, observed.spec, observed.target) | (entry.foreign & claimed)
         missing = sorted(name for name in wanted if name not in entry.children)
         found = await asyncio.gather(
             *(self._client.find(resources.BY_KIND[kind], key[0], name) for kind, name in missing)
@@ -201,25 +202,6 @@ def _begins(observed: Observed) -> bool:
     if observed.spec is None or observed.spec.suspend:
         return False
     return rollout is None or rollout.revision != observed.target or rollout.reason == "NameConflict"
-
-
-def _fixed_names(observed: Observed) -> frozenset[ObjectKey]:
-    """(kind, name) of all that a rollout of this spec will make."""
-    team, spec = observed.team.name, observed.spec
-    if spec is None:
-        return frozenset()
-    revision = names.revision_object(team, observed.target)
-    wanted = {
-        ("ConfigMap", revision),
-        ("Deployment", revision),
-        ("Service", names.active_service(team)),
-        ("Service", names.preview_service(team)),
-    }
-    if not spec.pod.service_account_name:
-        wanted.add(("ServiceAccount", team))
-    if spec.ingress:
-        wanted.add(("Ingress", team))
-    return frozenset(wanted)
 
 
 def _documents(config_maps: list[dict[str, Any]]) -> dict[str, Mapping[str, Any]]:

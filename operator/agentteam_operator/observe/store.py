@@ -14,13 +14,11 @@ from typing import Any
 
 from agentteam_operator.core import names
 from agentteam_operator.kube.resources import Resource
+from agentteam_operator.observe.claims import ObjectKey
 from agentteam_operator.observe.trim import JsonObject, trim
 
 TeamKey = tuple[str, str]
 """Namespace and name of a team."""
-
-ObjectKey = tuple[str, str]
-"""Kind and name of an object in the team's namespace."""
 
 Listed = tuple[TeamKey | None, str]
 """What is remembered of an item of a list: its team, and its name."""

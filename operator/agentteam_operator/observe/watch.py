@@ -15,10 +15,10 @@ from typing import Any
 
 import structlog
 
-from agentteam_operator.core import names
 from agentteam_operator.kube.client import JSON, METADATA_ONLY, KubeClient
 from agentteam_operator.kube.errors import Gone, KubeError, Retryable, Silent
 from agentteam_operator.kube.resources import CONFIG_MAP, Resource
+from agentteam_operator.observe.claims import label_selector
 from agentteam_operator.observe.store import Listed, Store
 
 PAGE_SIZE = 200
@@ -27,8 +27,6 @@ IDLE_SECONDS = 90.0
 """The API server sends a bookmark about every minute: a stream that is silent for longer is dead."""
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
-
-OWN_CHILDREN = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +44,7 @@ class Watch:
         self._namespace = namespace
         self._seen = seen
         self._metadata_only = resource == CONFIG_MAP
+        self._labels = label_selector(resource)
         self.synced = asyncio.Event()
         """Set once all that there was at the start is in the store."""
 
@@ -82,7 +81,7 @@ class Watch:
         while True:
             query = {"limit": str(PAGE_SIZE), **({"continue": more} if more else {})}
             page = await self._client.list(
-                self._resource, self._namespace, labels=OWN_CHILDREN, metadata_only=self._metadata_only, extra=query
+                self._resource, self._namespace, labels=self._labels, metadata_only=self._metadata_only, extra=query
             )
             listed.extend(self._store.take(self._resource, item) for item in page.get("items") or [])
             version, more = str(page["metadata"]["resourceVersion"]), page["metadata"].get("continue", "")
@@ -98,7 +97,7 @@ class Watch:
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
-            "labelSelector": OWN_CHILDREN,
+            "labelSelector": self._labels,
             "resourceVersion": since,
             # Streams end at different times, so that not all begin anew at once.
             "timeoutSeconds": str(random.randint(STREAM_SECONDS // 2, STREAM_SECONDS)),  # noqa: S311

@@ -9,7 +9,7 @@ from typing import Any
 
 from agentteam_operator.core import names
 from agentteam_operator.kube.client import MERGE_PATCH, KubeClient
-from agentteam_operator.kube.resources import CONFIG_MAP, SERVICE, Resource
+from agentteam_operator.kube.resources import CONFIG_MAP, POD, SERVICE, Resource
 from agentteam_operator.observe.store import Store
 from agentteam_operator.observe.watch import Watch
 
@@ -93,3 +93,22 @@ async def test_config_maps_are_watched_without_their_data(kube: KubeClient, name
         held = entry.children["ConfigMap", "chat-0123456789"]
         assert "data" not in held
         assert held["metadata"]["labels"][names.LABEL_REVISION] == "0123456789"
+
+
+async def test_a_pod_that_the_service_selects_is_seen_whoever_made_it(kube: KubeClient, namespace: str) -> None:
+    store = Store(lambda _: None)
+    for name, labels in {"selected": names.server_selector("chat"), "other": {names.LABEL_TEAM: "chat"}}.items():
+        body = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "labels": labels},
+            "spec": {
+                "containers": [{"name": "main", "image": "nobody-runs-it"}],
+                "automountServiceAccountToken": False,
+            },
+        }
+        await kube.request("POST", POD.path(namespace), what="make", body=body)
+    async with watching(kube, store, POD, namespace):
+        entry = store.entry((namespace, "chat"))
+        assert entry is not None
+        assert set(entry.children) == {("Pod", "selected")}

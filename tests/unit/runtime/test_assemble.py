@@ -89,10 +89,38 @@ def test_pods_of_jobs_and_pods_that_ended_serve_nobody() -> None:
 def test_an_object_of_another_owner_is_foreign() -> None:
     foreign = objects.service()
     foreign["metadata"]["ownerReferences"] = [objects.owner("uid-of-an-earlier-chat")]
-    found = observed((resources.SERVICE, foreign), foreign=frozenset({("Ingress", "chat")}))
+    team = trim(resources.AGENT_TEAM, objects.team(ingress={"host": "chat.example"}))
+    found = assemble(team, {("Service", "chat"): foreign}, foreign=frozenset({("Ingress", "chat")}))
     assert found.foreign == {("Service", "chat"), ("Ingress", "chat")}
     assert found.active_service is None
     assert found.children == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "is_foreign"),
+    [
+        pytest.param("Service", "chat-preview", True, id="a-service-of-ours"),
+        pytest.param("Deployment", "chat-{target}", True, id="the-candidates-deployment"),
+        pytest.param("PodDisruptionBudget", f"chat-{objects.REVISION}", True, id="the-active-ones-budget"),
+        pytest.param("Job", "chat-{target}-health-1", True, id="the-probe-to-come"),
+        pytest.param("Service", "chat-metrics", False, id="a-service-beside-ours"),
+        pytest.param("Deployment", "chat-ffffffffff", False, id="a-revision-that-nobody-asks-for"),
+        pytest.param("ConfigMap", "chat-dashboards", False, id="a-config-map-beside-ours"),
+        pytest.param("Ingress", "chat", False, id="an-ingress-that-the-spec-does-not-ask-for"),
+        pytest.param("HorizontalPodAutoscaler", f"chat-{objects.REVISION}", False, id="no-autoscaling"),
+    ],
+)
+def test_only_a_name_that_we_would_use_can_be_taken(kind: str, name: str, *, is_foreign: bool) -> None:
+    status = {"activeRevision": objects.REVISION}
+    name = name.format(target=observed().target)
+    item = {"metadata": {**objects.metadata(name), "ownerReferences": []}}
+    found = assemble(trim(resources.AGENT_TEAM, objects.team(status=status)), {(kind, name): item})
+    assert found.foreign == (frozenset({(kind, name)}) if is_foreign else frozenset())
+
+
+def test_a_name_that_was_taken_no_longer_counts_once_the_spec_lets_go_of_it() -> None:
+    found = observed(foreign=frozenset({("Ingress", "chat")}))
+    assert found.foreign == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -170,8 +170,12 @@ async def test_a_live_read_replaces_what_was_held(bench: Bench) -> None:
     assert observed.team.resource_version == "3"
     revision = observed.revisions[target]
     assert (revision.replicas, revision.pods, revision.document) == (1, (), {"image": "agent:1"})
-    selector = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_TEAM}=chat"
-    assert f"list Pod {selector}" in bench.server.asked
+    assert "list Deployment agentteam.dev/team=chat,app.kubernetes.io/managed-by=agentteam-operator" in (
+        bench.server.asked
+    )
+    assert "list Pod agentteam.dev/team=chat,agentteam.dev/role in (probe,server)" in bench.server.asked, (
+        "pods are found by the Service's own labels"
+    )
 
 
 async def test_a_live_read_of_a_team_that_went(bench: Bench) -> None:
