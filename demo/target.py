@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cluster.images import read_record
 from tests.cluster.profiles import FULL, bin_dir
 
 from .errors import DemoError
@@ -58,14 +59,30 @@ class Target:
 
     @property
     def helm_values(self) -> list[str]:
-        """What ``helm --set`` needs to know of this cluster."""
+        """What ``helm --set`` needs to know of this cluster.
+
+        The tag stays the same from build to build, so an annotation tells the operator's pods of two builds apart:
+        without it, Helm would wait for the pod of the last build.
+        """
         values = [
             f"image.repository={self.images.name('agentteam-operator').rpartition(':')[0]}",
             f"image.tag={self.images.tag}",
             f"agentImage.repository={self.images.name('agentteam-agent').rpartition(':')[0]}",
             f"agentImage.tag={self.images.tag}",
+            f"podAnnotations.build={self._operator_build()}",
         ]
         return [*values, *_BUNDLED_PROMETHEUS] if self.kind == LOCAL else values
+
+    def _operator_build(self) -> str:
+        operator = self.images.name("agentteam-operator")
+        if self.kind == LOCAL:
+            record = read_record(operator)
+            return record.image_id.removeprefix("sha256:")[:12] if record else "unknown"
+        try:
+            found = self.tools.run("docker", "image", "inspect", "--format", "{{.Id}}", operator)
+        except DemoError:
+            return "unknown"  # IMAGE_BUILDER=none, with images from elsewhere
+        return found.strip().removeprefix("sha256:")[:12]
 
 
 def prepare(kind: str, screen: Screen) -> Target:

@@ -21,8 +21,7 @@ def install() -> Cluster:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MODEL_NAMESPACE}}
     tools.apply(namespace, MODEL_NAMESPACE)
     tools.apply((ROOT / "tests/model_endpoint/deploy.yaml").read_text(), MODEL_NAMESPACE)
-    # The images' tag never changes: a new build must replace the pods of the last one.
-    tools.kubectl("rollout", "restart", f"deployment/{OPERATOR}", "-n", OPERATOR_NAMESPACE)
+    # The image's tag never changes: a new build must replace the pod of the last one.
     tools.kubectl("rollout", "restart", "deployment/model-endpoint", "-n", MODEL_NAMESPACE)
     cluster = Cluster(target, FULL.audit_log)
     cluster.await_operator()
