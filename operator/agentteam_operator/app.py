@@ -55,6 +55,7 @@ class App:
         self._client = client
         self._leader = self._lease(client) if settings.leader_election else None
         self._watches: dict[tuple[str, str], Watch] = {}
+        self._watch_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         sampler = Sampler(self.store, prometheus, self.queue.wake, self.metrics.prometheus_query_seconds.observe)
         self._sampler = sampler
         self._resync = Resync(
@@ -141,7 +142,9 @@ class App:
         """After any change of what acting depends on."""
         acting = self.may_act()
         self.metrics.leader.set(acting)
-        if self.prerequisites.pod_monitors and self._watches:
+        if not self.prerequisites.pod_monitors:
+            self._unwatch(resources.POD_MONITOR)
+        elif self._watches:
             self._watch(resources.POD_MONITOR)
         if acting and not self.reconciler.acting.is_set():
             for key in self.store.teams():
@@ -171,12 +174,21 @@ class App:
                 name = f"watch-{resource.plural}" + (f"-{namespace}" if namespace else "")
                 watch = Watch(self._client, self.store, resource, namespace, self.pulse.beat(name))
                 self._watches[resource.kind, namespace] = watch
-                self._spawn(name, watch.run())
+                self._watch_tasks[resource.kind, namespace] = self._spawn(name, watch.run())
 
-    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _unwatch(self, resource: Resource) -> None:
+        """The kind is no longer there: nothing to list, and nothing whose silence would mean anything."""
+        for key in [key for key in self._watches if key[0] == resource.kind]:
+            self._watches.pop(key).synced.set()  # whoever waits for it waits for nothing
+            task = self._watch_tasks.pop(key)
+            task.cancel()
+            self.pulse.forget(task.get_name())
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -24,7 +24,10 @@ from agentteam_operator.observe.store import Listed, Store
 PAGE_SIZE = 200
 STREAM_SECONDS = 600
 IDLE_SECONDS = 90.0
-"""The API server sends a bookmark about every minute: a stream that is silent for longer is dead."""
+"""The API server sends a bookmark about every minute, but not always: a stream that is silent for longer may be dead.
+
+It is normal where there is little of a kind; a new stream from the same version on costs little and loses nothing.
+"""
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
 
@@ -37,7 +40,7 @@ class Watch:
     def __init__(
         self, client: KubeClient, store: Store, resource: Resource, namespace: str, seen: Callable[[], None]
     ) -> None:
-        """`seen` is called at each sign of life, so that a stream that died quietly shows."""
+        """`seen` is called whenever the loop turns, so that one that hangs shows. An API server's outage is no hang."""
         self._client = client
         self._store = store
         self._resource = resource
@@ -53,6 +56,7 @@ class Watch:
         since = ""
         failures = 0
         while True:
+            self._seen()
             try:
                 if not since:
                     since = await self._list()
@@ -60,7 +64,7 @@ class Watch:
                     since, failures = version, 0
                 await asyncio.sleep(_pause_seconds(1))
             except Silent:
-                self._seen()  # quiet kinds get no bookmarks; a new stream costs little
+                log.debug("watch_idle", kind=self._resource.kind)  # a kind without objects gets no bookmarks
             except Gone:
                 since = ""
             except (KubeError, ValueError, KeyError) as error:
@@ -83,12 +87,12 @@ class Watch:
             page = await self._client.list(
                 self._resource, self._namespace, labels=self._labels, metadata_only=self._metadata_only, extra=query
             )
+            self._seen()
             listed.extend(self._store.take(self._resource, item) for item in page.get("items") or [])
             version, more = str(page["metadata"]["resourceVersion"]), page["metadata"].get("continue", "")
             if not more:
                 break
         self._store.keep(self._resource, listed, version, self._store.known(self._namespace))
-        self._seen()
         self.synced.set()
         return version
 

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from agentteam_operator.app import App
+from agentteam_operator.kube import resources
+from agentteam_operator.kube.client import KubeClient
+from agentteam_operator.settings import Settings
+
+
+class SilentApiServer(KubeClient):
+    """Answers nothing, ever."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def list(self, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+
+def watched(app: App) -> set[str]:
+    return {task.get_name() for task in app._tasks if task.get_name().startswith("watch-")}
+
+
+async def test_pod_monitors_are_watched_as_long_as_their_crd_is_there() -> None:
+    app = App(Settings(leader_election=False), SilentApiServer(), None)
+    failures: list[str] = []
+    app.on_failure(lambda: failures.append("a part ended"))
+    app._watch(resources.POD)
+    for there in (True, False, True, False):
+        app.prerequisites.pod_monitors = there
+        app._update()
+        assert ("watch-podmonitors" in app.pulse._beats) is there, "no one waits for signs of life of what ended"
+        await asyncio.sleep(0.01)
+        assert watched(app) == {"watch-pods"} | ({"watch-podmonitors"} if there else set())
+        assert ("watch-podmonitors" in app.pulse._beats) is there
+    assert failures == [], "it ended as it should"
+    await app.stop()

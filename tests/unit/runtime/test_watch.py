@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+from agentteam_operator.kube.client import KubeClient
+from agentteam_operator.kube.errors import KubeError, Retryable, Silent, Terminal
+from agentteam_operator.kube.resources import POD
+from agentteam_operator.observe import watch
+from agentteam_operator.observe.store import Store
+from structlog.testing import capture_logs
+
+
+class ApiServer(KubeClient):
+    """Lists nothing or fails, and lets every stream fall silent."""
+
+    def __init__(self, failure: KubeError | None = None) -> None:
+        self.failure = failure
+        self.lists = 0
+        self.streamed_from: list[str] = []
+
+    async def list(self, *_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401
+        self.lists += 1
+        if self.failure:
+            raise self.failure
+        return {"metadata": {"resourceVersion": "7"}, "items": []}
+
+    async def lines(
+        self, path: str, *, what: str, query: Mapping[str, str], accept: str, idle_seconds: float
+    ) -> AsyncIterator[bytes]:
+        assert (path, accept, idle_seconds) == ("/api/v1/pods", "application/json", watch.IDLE_SECONDS)
+        self.streamed_from.append(query["resourceVersion"])
+        await asyncio.sleep(0)
+        if what:
+            raise Silent(f"{what}: nothing came any more")
+        yield b""
+
+
+async def turns(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> tuple[int, list[Any]]:
+    """Signs of life of a watch that turned for a while, and what it logged."""
+    beats: list[None] = []
+    monkeypatch.setattr(watch, "_pause_seconds", lambda _: 0.0)
+    looked = watch.Watch(server, Store(lambda _: None), POD, "", lambda: beats.append(None))
+    with capture_logs() as logs:
+        task = asyncio.create_task(looked.run())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    return len(beats), logs
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(Retryable("list pods: ClientConnectorError"), id="no-answer"),
+        pytest.param(Terminal("list pods: forbidden (HTTP 403)"), id="forbidden"),
+    ],
+)
+async def test_a_watch_is_alive_while_the_api_server_is_not(
+    failure: KubeError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ApiServer(failure)
+    beats, logs = await turns(server, monkeypatch)
+    assert server.lists > 5
+    assert beats >= server.lists, "each turn is a sign of life, whatever comes of it"
+    assert {entry["event"] for entry in logs} == {"watch_failed"}
+
+
+async def test_a_kind_without_objects_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ApiServer()
+    beats, logs = await turns(server, monkeypatch)
+    assert server.lists == 1, "nothing was lost: the next stream goes on where the last one fell silent"
+    assert set(server.streamed_from) == {"7"}
+    assert beats > 5
+    assert {(entry["event"], entry["log_level"]) for entry in logs} == {("watch_idle", "debug")}
