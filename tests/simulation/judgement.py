@@ -17,6 +17,8 @@ from tests.simulation.releases import AUTO, DEMO, IMMEDIATE, Fault, Scenario, co
 EVERY_SECOND = AnalysisSettings(interval_seconds=1)
 HEALTHY = constant(0.01)
 USUAL = constant(0.03)
+LONG_RUNS = Fault(constant(0.05), constant(0.05), success_seconds=120)
+LONG_RUNS_ALONE = Fault(USUAL, USUAL, success_seconds=120)
 
 NO_WORSE = (
     Scenario("0.5 % errors", Fault(constant(0.005), constant(0.005))),
@@ -26,6 +28,9 @@ NO_WORSE = (
     Scenario("3 % errors, scraped every 15 s", Fault(USUAL, USUAL), scrape_seconds=15),
     Scenario("each pod's breaker opens for 30 s once an hour", Fault(HEALTHY, HEALTHY, breaker_per_hour=1)),
     Scenario("3 % errors in clumps of 5", Fault(USUAL, USUAL, clump=5)),
+    Scenario("5 % fail at once, answers take 120 s, 4 runs/s", LONG_RUNS, 4, past_seconds=600),
+    Scenario("5 % fail at once, answers take 120 s, 8 runs/s", LONG_RUNS, 8, past_seconds=600),
+    Scenario("Immediate: 3 % fail at once, answers take 120 s", LONG_RUNS_ALONE, 8, IMMEDIATE, past_seconds=600),
     Scenario(
         "the provider fails half of all runs for 60 s", Fault(HEALTHY, HEALTHY, outage_seconds=60), stages=AUTO[:2]
     ),
@@ -40,17 +45,26 @@ WORSE = (
     Scenario("3 points worse, under the limit (1 % -> 4 %)", Fault(HEALTHY, constant(0.04))),
     Scenario("50 % errors from 300 s on", Fault(HEALTHY, from_time(300, 0.01, 0.5))),
     Scenario("50 % errors after the switch, from 700 s on", Fault(HEALTHY, from_time(700, 0.01, 0.5))),
+    Scenario(
+        "20 % fail at once, answers take 120 s",
+        Fault(HEALTHY, constant(0.2), success_seconds=120),
+        8,
+        past_seconds=600,
+    ),
     Scenario("latency doubled", Fault(HEALTHY, HEALTHY, green_slowdown=2)),
     Scenario("latency 1.5 times", Fault(HEALTHY, HEALTHY, green_slowdown=1.5)),
     Scenario("demo: 50 % errors, 50 runs/s, every second", Fault(constant(0), constant(0.5)), 50, DEMO, EVERY_SECOND),
     Scenario(
         "demo: 10 points worse, 50 runs/s, every second", Fault(constant(0), constant(0.1)), 50, DEMO, EVERY_SECOND
     ),
-    Scenario("Immediate: 50 % errors, every second", Fault(HEALTHY, constant(0.5)), 10, IMMEDIATE, EVERY_SECOND),
-    Scenario(
-        "Immediate: 50 % errors, 50 runs/s, every second", Fault(HEALTHY, constant(0.5)), 50, IMMEDIATE, EVERY_SECOND
+    *(
+        Scenario(name, Fault(blue, constant(rate)), load, IMMEDIATE, EVERY_SECOND, past_seconds=60)
+        for name, blue, rate, load in (
+            ("Immediate: 50 % errors, every second", HEALTHY, 0.5, 10),
+            ("Immediate: 50 % errors, 50 runs/s, every second", HEALTHY, 0.5, 50),
+            ("Immediate: 10 points worse, every second", USUAL, 0.13, 10),
+        )
     ),
-    Scenario("Immediate: 10 points worse, every second", Fault(USUAL, constant(0.13)), 10, IMMEDIATE, EVERY_SECOND),
 )
 """Green is worse: what counts is how soon it is rolled back."""
 

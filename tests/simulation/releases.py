@@ -7,6 +7,7 @@ said by its functions of time. All times are seconds since the candidate got its
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -63,6 +64,8 @@ class Fault:
     outage_rate: float = 0.5
     green_slowdown: float = 1.0
     """Factor on green's durations, which are log-normal around 1 s."""
+    success_seconds: float = 0.0
+    """Where given, a run that succeeds takes exactly that long, and one that fails ends at once."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Scenario:
     settings: AnalysisSettings = field(default_factory=AnalysisSettings)
     scrape_seconds: int = 0
     """Every pod is scraped this often, at a phase of its own; 0 means at every look."""
+    past_seconds: int = 0
+    """How long blue has served before, alone."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +112,16 @@ class _Pod:
     name: str
     breaker: list[tuple[float, float]]
     scrape_phase: float
+    long_seconds: float
     clump_left: int = 0
     succeeded: int = 0
     failed: int = 0
     buckets: list[int] = field(default_factory=lambda: [0] * len(DURATION_BOUNDS_SECONDS))
     scraped: PodCounters | None = None
+    open_until: deque[float] = field(default_factory=deque)
 
-    def run(self, random: Random, rate: float, now: float, clump: int, weights: tuple[float, ...]) -> None:
+    def run(self, random: Random, rate: float, now: float, fault: Fault, weights: tuple[float, ...]) -> None:
+        clump = fault.clump
         if any(begin <= now < end for begin, end in self.breaker):
             failed = True
         elif self.clump_left:
@@ -124,12 +132,22 @@ class _Pod:
             if failed:
                 self.clump_left = clump - 1
         self.failed += failed
+        if fault.success_seconds:
+            if failed:
+                self.buckets[0] += 1
+            else:
+                self.open_until.append(now + fault.success_seconds)
+            return
         self.succeeded += not failed
         self.buckets[bisect_left(weights, random.random())] += 1
 
-    def counters(self) -> PodCounters:
-        finished = self.succeeded + self.failed
-        return PodCounters(finished, self.succeeded, self.failed, tuple(accumulate(map(float, self.buckets))))
+    def counters(self, now: float) -> PodCounters:
+        while self.open_until and self.open_until[0] <= now:
+            self.open_until.popleft()
+            self.succeeded += 1
+            self.buckets[bisect_left(DURATION_BOUNDS_SECONDS, self.long_seconds)] += 1
+        started = self.succeeded + self.failed + len(self.open_until)
+        return PodCounters(started, self.succeeded, self.failed, tuple(accumulate(map(float, self.buckets))))
 
 
 def poisson(random: Random, mean: float) -> int:
@@ -165,12 +183,15 @@ class Release:
         events = poisson(self._random, fault.breaker_per_hour * total / 3600) if fault.breaker_per_hour else 0
         starts = [self._random.uniform(-fault.breaker_seconds, total) for _ in range(events)]
         breaker = [(start, start + fault.breaker_seconds) for start in starts]
-        return _Pod(name, breaker, self._random.random())
+        return _Pod(name, breaker, self._random.random(), fault.success_seconds)
 
     def run(self) -> Result:
         state = analysis.AnalysisStatus()
         interval = self._scenario.settings.interval_seconds
         now = 0.0
+        if self._scenario.past_seconds:
+            alone = Stage(0, len(self._blue), 0)
+            self._traffic(alone, -self._scenario.past_seconds, self._scenario.past_seconds)
         for stage in self._scenario.stages:
             end = now + stage.seconds
             while now < end:
@@ -195,10 +216,12 @@ class Release:
                 rate = rates(moment)
                 if self._outage_at <= moment < self._outage_at + fault.outage_seconds:
                     rate = fault.outage_rate
-                pod.run(random, rate, moment, fault.clump, weights)
+                pod.run(random, rate, moment, fault, weights)
 
     def _judge(self, state: analysis.AnalysisStatus, stage: Stage, now: float) -> analysis.Judgement:
         blue = self._blue[: max(stage.blue_pods, self._scenario.stages[0].blue_pods)]
+        if self._scenario.past_seconds:
+            blue = self._blue
         green = self._green[: stage.green_pods]
         at = START + timedelta(seconds=now)
         snapshot = Snapshot(at, {pod.name: self._scraped(pod, now) for pod in (*blue, *green)})
@@ -216,10 +239,10 @@ class Release:
         """What Prometheus holds of the pod: its last scrape."""
         every = self._scenario.scrape_seconds
         if not every:
-            return pod.counters()
+            return pod.counters(now)
         interval = self._scenario.settings.interval_seconds
         if pod.scraped is None or (now - pod.scrape_phase * every) % every < interval:
-            pod.scraped = pod.counters()
+            pod.scraped = pod.counters(now)
         return pod.scraped
 
 

@@ -64,5 +64,13 @@ class AnalysisStatus(LenientModel):
     """Looks in a row at which a metric was over its limit, by metric."""
     recent_by_pod: dict[str, Blocks] = Field(default_factory=dict, max_length=MAX_PODS)
     """Failed/finished runs of each of the candidate's pods in the last blocks of answers, oldest first."""
+    alone: bool = False
+    """Whether the candidate served alone at the last look."""
+    warming_since: dict[str, Time] = Field(default_factory=dict, max_length=MAX_PODS)
+    """Since when those of the candidate's pods have been serving that haven't done so for as long as the active
+    revision's runs take: of their runs only the quickest have ended, so none is counted yet."""
+    counted_from: dict[str, PodCounts] = Field(default_factory=dict, max_length=MAX_PODS)
+    """Raw counters of the candidate's pods when they had warmed up, from which on their runs are counted; 0 where not
+    given."""
     counters: dict[str, PodCounts] = Field(default_factory=dict, max_length=MAX_PODS)
     """Raw counters of each pod when the last block ended, from which the next one is differenced."""

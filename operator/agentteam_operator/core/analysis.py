@@ -82,7 +82,8 @@ def _after_look(
     before = state.model_copy(update={"last_sample_at": snapshot.at, "consecutive_errors": errors})
     if snapshot.error:
         return before
-    after, block = count(before, snapshot, blue=blue, green=green, mode=mode)
+    interval = settings.interval_seconds
+    after, block = count(before, snapshot, blue=blue, green=green, mode=mode, interval_seconds=interval)
     return after if block is None else with_evidence(before, after, block, settings, mode)
 
 

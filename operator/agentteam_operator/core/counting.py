@@ -20,6 +20,9 @@ from agentteam_operator.core import histogram
 from agentteam_operator.core.sequential import NONE, Tally
 from agentteam_operator.core.state import PodCounters, Snapshot
 
+USUAL_QUANTILE = 0.95
+"""Blue's 95th percentile is what a run usually takes at most."""
+
 MAX_BLOCK_SECONDS = 30.0
 """A block isn't kept open longer than this for a colour that gives no answers."""
 
@@ -131,11 +134,12 @@ class _Counters:
 
 
 def count(
-    state: AnalysisStatus, snapshot: Snapshot, *, blue: Colour, green: Colour, mode: Mode
+    state: AnalysisStatus, snapshot: Snapshot, *, blue: Colour, green: Colour, mode: Mode, interval_seconds: float
 ) -> tuple[AnalysisStatus, Block | None]:
     """The state after a look, and the block that it ended, if it ended one.
 
-    The state's counts and counters move only when a block ends; evidence is left to others.
+    The state's counts and counters move only when a block ends; evidence is left to others. `interval_seconds` is what
+    lies between two looks.
     """
     listed = blue.pods | green.pods
     scraped = {name: found for name in listed & snapshot.pods.keys() if (found := _Counters.of(snapshot.pods[name]))}
@@ -145,6 +149,11 @@ def count(
         # Without traffic from before the judgement, all that a new pod has counted belongs to it.
         is_new = state.started_at is not None and name in created_at and created_at[name] >= state.started_at
         known[name] = _Counters() if is_new else scraped[name]
+    usual = _usual_seconds({**known, **scraped}, blue)
+    if usual <= interval_seconds:
+        usual = 0.0  # the first block alone is lopsided, and no proof rests on one
+    state = _warmed(state, known, scraped, green=green, mode=mode, at=snapshot.at, usual_seconds=usual)
+    known |= {name: scraped[name] for name in state.warming_since.keys() & scraped.keys()}
     changes = {name: found.since(known[name]) for name, found in scraped.items()}
     by_pod = {name: changes[name] for name in green.pods & changes.keys()}
     block = Block(_sum(changes[name] for name in blue.pods & changes.keys()), _sum(by_pod.values()), by_pod)
@@ -155,6 +164,49 @@ def count(
     return _with_block(looked, block, green.pods, mode, snapshot.at).model_copy(
         update={"counters": _packed({**known, **scraped})}
     ), block
+
+
+def _usual_seconds(counters: Mapping[str, _Counters], blue: Colour) -> float:
+    """What blue's runs take at most, as a rule, by all that its pods have ever counted; 0 if they have no runs."""
+    durations = (counters[name].durations for name in blue.pods & counters.keys())
+    usual = histogram.quantile_seconds(reduce(histogram.add, durations, ()), USUAL_QUANTILE)
+    longest = histogram.DURATION_BOUNDS_SECONDS[-2]
+    return min(histogram.first_bound_at_or_above(usual), longest) if usual else 0.0
+
+
+def _warmed(
+    state: AnalysisStatus,
+    known: Mapping[str, _Counters],
+    scraped: Mapping[str, _Counters],
+    *,
+    green: Colour,
+    mode: Mode,
+    at: datetime,
+    usual_seconds: float,
+) -> AnalysisStatus:
+    """The state with those of green's pods that are still warming up, as of this look.
+
+    A pod that has just begun to serve has ended its quickest runs only, which failed ones often are: beside blue's it
+    looks worse than it is. The same goes for one that began anew, and for all when blue's traffic comes on top.
+    """
+    alone = mode is Mode.ONE_SAMPLE
+    warming, counted_from = dict(state.warming_since), dict(state.counted_from)
+    for name in green.pods & scraped.keys():
+        before, now = known[name], scraped[name]
+        begins = not before.started or now.started < before.started or (alone and not state.alone)
+        if now.started and begins:
+            warming[name] = at
+        if name in warming and (at - warming[name]).total_seconds() >= usual_seconds:
+            del warming[name]
+        elif name in warming:
+            counted_from[name] = now.pack()
+    return state.model_copy(
+        update={
+            "alone": alone,
+            "warming_since": {name: warming[name] for name in sorted(warming.keys() & green.pods)},
+            "counted_from": {name: counted_from[name] for name in sorted(counted_from.keys() & green.pods)},
+        }
+    )
 
 
 def _sum(increments: Iterable[Increment]) -> Increment:
@@ -220,11 +272,12 @@ def _pushed(recent: str, tally: Tally, limit: int) -> str:
 def without_each_pod(state: AnalysisStatus, green_pods: frozenset[str]) -> dict[str, Increment]:
     """All of green's runs with each pod's left out in turn, by that pod; empty while fewer than two have answered.
 
-    A pod's own share is its raw counters, for it was made for this rollout; what it counted before its server restarted
-    is not among them.
+    A pod's own share is its raw counters since it had warmed up, for it was made for this rollout; what it counted
+    before its server restarted is not among them.
     """
     counted = {name: _Counters.unpack(text) for name, text in state.counters.items() if name in green_pods}
-    shares = {name: found.since(_Counters()) for name, found in counted.items()}
+    begun = {name: _Counters.unpack(text) for name, text in state.counted_from.items()}
+    shares = {name: found.since(begun.get(name, _Counters())) for name, found in counted.items()}
     shares = {name: share for name, share in shares.items() if share.finished.total}
     if len(shares) < 2:  # noqa: PLR2004
         return {}

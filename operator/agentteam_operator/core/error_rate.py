@@ -119,7 +119,7 @@ def _unproven(
         both = compared(recent_tally(state.green.recent), recent_tally(state.blue.recent))
         said = f"both fail lately, so the fault is hardly the new revision's: {both}, limit {percent(limit)}; holding"
         return replace(base, reason="SharedFault", message=said)
-    few = too_few(base, settings, seen, control if concurrent else None)
+    few = too_few(base, settings, state, seen, control if concurrent else None)
     if few:
         return few
     if hangs(state):

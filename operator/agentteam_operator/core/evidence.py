@@ -78,7 +78,8 @@ def _max_log_gain(before: AnalysisStatus, after: AnalysisStatus, block: Block) -
     A single green pod may be the one that is sick, and none can be left out: however short the blocks are, it takes as
     long as with blocks of 5 s to condemn the revision by it.
     """
-    if len(block.green_by_pod) > 1 or before.last_block_at is None or after.last_block_at is None:
+    answering = sum(increment.finished.total > 0 for increment in block.green_by_pod.values())
+    if answering > 1 or before.last_block_at is None or after.last_block_at is None:
         return sequential.MAX_LOG_GAIN
     lasted_seconds = (after.last_block_at - before.last_block_at).total_seconds()
     return sequential.MAX_LOG_GAIN * min(1.0, lasted_seconds / FULL_BLOCK_SECONDS)

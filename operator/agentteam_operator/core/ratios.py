@@ -17,9 +17,14 @@ from agentteam_operator.core.sequential import Tally
 _USUAL_QUANTILE = 0.95
 
 
-def too_few(base: MetricVerdict, settings: AnalysisSettings, green: Tally, blue: Tally | None) -> MetricVerdict | None:
+def too_few(
+    base: MetricVerdict, settings: AnalysisSettings, state: AnalysisStatus, green: Tally, blue: Tally | None
+) -> MetricVerdict | None:
     """Inconclusive, while a colour that is needed has given fewer answers than `minSamples`."""
     wanted = settings.min_samples
+    if not green.total and state.warming_since:
+        said = "green's pods haven't served for as long as blue's runs take: so far only their quickest can have ended"
+        return replace(base, verdict=Verdict.INCONCLUSIVE, reason="WarmingUp", message=said)
     if not green.total:
         said = "green has given no answers yet: does it get traffic, and does Prometheus scrape it?"
         return replace(base, verdict=Verdict.INCONCLUSIVE, reason="NoData", message=said)

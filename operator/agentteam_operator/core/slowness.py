@@ -46,7 +46,7 @@ def slowness(
         if sick:
             return held_for_sick_pod(base, sick, said)
         return replace(base, verdict=Verdict.FAILED, reason="SlowerThanBlue", message=said)
-    few = too_few(base, settings, slow.green, slow.blue)
+    few = too_few(base, settings, state, slow.green, slow.blue)
     if few:
         return few
     found = sequential.smallest_difference(slow.blue, slow.green, threshold=threshold)

@@ -13,7 +13,7 @@ from agentteam_operator.core.state import PodCounters, Snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.judging import BLUE, GREEN, Judging, colour, counters
+from tests.support.judging import BLUE, GREEN, Judging, colour, counters, of, plus
 
 BOTH = {"blue-1": counters(10), "green-1": counters(8, 2)}
 
@@ -154,6 +154,70 @@ def test_blues_last_blocks_are_kept_when_it_no_longer_serves() -> None:
         judging.look({"green-1": counters(10)})
     assert recent_tally(judging.state.blue.recent) == Tally(6, 10)
     assert recent_blocks(judging.state.green.recent) == (Tally(0, 10),) * 12
+
+
+def slow(good: int, bad: int = 0, *, opened: int = 0) -> PodCounters:
+    """Answers that took 30 s each, with failures that took none; `opened` runs are still going."""
+    return plus(counters(good, seconds=30, hanging=opened), counters(0, bad, seconds=0.01))
+
+
+LONG = {pod: slow(19, 1) for pod in BLUE}
+
+
+def test_where_runs_take_long_a_pods_first_ones_are_left_out() -> None:
+    judging = Judging()
+    judging.look(LONG)
+    for _ in range(7):
+        judgement = judging.look(LONG | {"green-1": slow(0, 1, opened=19)})
+    assert counted(judging)[1] == Tally(), "of its runs only those could have ended that fail at once"
+    assert of(judgement).reason == "WarmingUp"
+    assert set(judging.state.warming_since) == {"green-1"}
+    judging.look(LONG | {"green-1": slow(19, 1)})
+    assert not judging.state.warming_since
+    assert counted(judging)[1] == Tally(1, 20)
+    judging.look(LONG | {"green-1": slow(19, 1), "green-2": slow(0, 1, opened=19)})
+    assert counted(judging)[1] == Tally(2, 40), "the next step's pod has its own time"
+    assert set(judging.state.warming_since) == {"green-2"}
+
+
+@pytest.mark.parametrize("event", ["restart", "switch"])
+def test_a_pod_warms_up_again(event: str) -> None:
+    judging = Judging()
+    judging.look(LONG)
+    for _ in range(10):
+        judging.look(LONG | {"green-1": slow(19, 1), "green-2": slow(19, 1)})
+    before = counted(judging)[1]
+    if event == "restart":
+        judging.totals["green-1"] = counters()
+        judging.look(LONG | {"green-1": slow(0, 1)})
+        assert set(judging.state.warming_since) == {"green-1"}
+    else:
+        judging.mode = Mode.ONE_SAMPLE
+        judging.look({"green-1": slow(10, 10), "green-2": slow(10, 10)})
+        assert set(judging.state.warming_since) == {"green-1", "green-2"}
+    assert counted(judging)[1] == before
+    for _ in range(8):
+        judging.look(LONG | {"green-1": slow(19, 1), "green-2": slow(19, 1)})
+    assert not judging.state.warming_since
+    assert counted(judging)[1].total > before.total
+
+
+def test_a_pods_share_is_what_it_was_counted_with() -> None:
+    judging = Judging()
+    judging.look(LONG)
+    for _ in range(12):
+        judging.look(LONG | {"green-1": slow(5, 5), "green-2": slow(9, 1)})
+    rests = without_each_pod(judging.state, judging.green.pods)
+    assert rests["green-1"].finished + rests["green-2"].finished == counted(judging)[1]
+    assert rests["green-1"].finished.rate == 0.1
+
+
+def test_where_runs_are_shorter_than_an_interval_nothing_is_left_out() -> None:
+    judging = Judging()
+    judging.look({pod: counters(100, seconds=4) for pod in BLUE})
+    judging.look({"blue-1": counters(1), "green-1": counters(3, 1)})
+    judging.look({"blue-1": counters(1), "green-1": counters(3, 1)})
+    assert counted(judging)[1].total == 8
 
 
 def test_the_state_is_readable_and_small() -> None:
