@@ -11,7 +11,8 @@ from http import HTTPStatus
 from typing import Any, get_args, get_origin
 
 import pytest
-from agentteam_operator.api.crd import SCHEMA_HASH_ANNOTATION, custom_resource_definition, schema_hash
+from agentteam_operator.api.crd import custom_resource_definition, schema_hash
+from agentteam_operator.api.resource import ANNOTATION_SCHEMA_HASH
 from agentteam_operator.api.status import AgentTeamStatus
 from pydantic import AwareDatetime
 
@@ -34,7 +35,7 @@ def test_the_stored_definition_is_accepted_without_reservation_and_bears_the_sch
     api_server: ApiServer,
 ) -> None:
     stored = api_server.request("GET", CRD).body
-    assert stored["metadata"]["annotations"][SCHEMA_HASH_ANNOTATION] == schema_hash()
+    assert stored["metadata"]["annotations"][ANNOTATION_SCHEMA_HASH] == schema_hash()
     conditions = {condition["type"]: condition["status"] for condition in stored["status"]["conditions"]}
     assert conditions["Established"] == "True"
     assert conditions["NamesAccepted"] == "True"

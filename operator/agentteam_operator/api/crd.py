@@ -16,12 +16,20 @@ from typing import Any
 
 import yaml
 
-from agentteam_operator.api.resource import GROUP, KIND, PLURAL, VERSION, AgentTeam
+from agentteam_operator.api.resource import (
+    ANNOTATION_SCHEMA_HASH,
+    API_VERSION,
+    GROUP,
+    KIND,
+    LABEL_NAME,
+    PLURAL,
+    VERSION,
+    AgentTeam,
+)
 from agentteam_operator.api.schema import Schema, structural_schema
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
 
-SCHEMA_HASH_ANNOTATION = f"{GROUP}/schema-hash"
 HEADER = "# Made by `make crds` from operator/agentteam_operator/api: change the models, not this file.\n"
 
 _COLUMNS = (
@@ -52,7 +60,7 @@ def _schema() -> Schema:
         "description": AgentTeam.__doc__,
         "required": ["spec"],
         "properties": {
-            "apiVersion": {"type": "string", "description": f"Version of the API: {GROUP}/{VERSION}."},
+            "apiVersion": {"type": "string", "description": f"Version of the API: {API_VERSION}."},
             "kind": {"type": "string", "description": f"Kind of the object: {KIND}."},
             "metadata": {"type": "object"},
             "spec": structural_schema(AgentTeamSpec),
@@ -96,8 +104,8 @@ def custom_resource_definition() -> dict[str, Any]:
         "kind": "CustomResourceDefinition",
         "metadata": {
             "name": f"{PLURAL}.{GROUP}",
-            "annotations": {SCHEMA_HASH_ANNOTATION: schema_hash()},
-            "labels": {"app.kubernetes.io/name": "agentteam-operator"},
+            "annotations": {ANNOTATION_SCHEMA_HASH: schema_hash()},
+            "labels": {LABEL_NAME: "agentteam-operator"},
         },
         "spec": {
             "group": GROUP,

@@ -15,6 +15,9 @@ API_VERSION: Literal["agentteam.dev/v1alpha1"] = "agentteam.dev/v1alpha1"
 KIND: Literal["AgentTeam"] = "AgentTeam"
 PLURAL = "agentteams"
 
+LABEL_NAME = "app.kubernetes.io/name"
+ANNOTATION_SCHEMA_HASH = f"{GROUP}/schema-hash"
+
 MAX_NAME_LENGTH = 40
 """So that the longest name of a child, `<team>-<10 characters of hash>-health-<n>`, stays within 63 characters."""
 

@@ -1,17 +1,22 @@
-"""Every name, label and annotation that the operator writes or reads. Nothing else spells one out."""
+"""Every name, label and annotation that the operator writes or reads; the API's own come from its models."""
 
 from __future__ import annotations
 
-GROUP = "agentteam.dev"
-VERSION = "v1alpha1"
-API_VERSION = f"{GROUP}/{VERSION}"
-KIND = "AgentTeam"
-PLURAL = "agentteams"
+from agentteam_operator.api.resource import (
+    ANNOTATION_SCHEMA_HASH,
+    API_VERSION,
+    GROUP,
+    KIND,
+    LABEL_NAME,
+    PLURAL,
+    VERSION,
+)
+
+__all__ = ["ANNOTATION_SCHEMA_HASH", "API_VERSION", "GROUP", "KIND", "LABEL_NAME", "PLURAL", "VERSION"]
 
 FIELD_MANAGER = "agentteam-operator"
 MANAGED_BY = "agentteam-operator"
 
-LABEL_NAME = "app.kubernetes.io/name"
 LABEL_INSTANCE = "app.kubernetes.io/instance"
 LABEL_VERSION = "app.kubernetes.io/version"
 LABEL_COMPONENT = "app.kubernetes.io/component"
@@ -29,7 +34,6 @@ COMPONENT_PROBE = "probe"
 ANNOTATION_PROMOTE = f"{GROUP}/promote"
 ANNOTATION_ABORT = f"{GROUP}/abort"
 ANNOTATION_MANIFEST_HASH = f"{GROUP}/manifest-hash"
-ANNOTATION_SCHEMA_HASH = f"{GROUP}/schema-hash"
 
 CONTAINER = "agent"
 PROBE_CONTAINER = "probe"

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 import yaml
 from agentteam_operator.api.crd import (
-    SCHEMA_HASH_ANNOTATION,
     crd_text,
     custom_resource_definition,
     main,
     schema_hash,
 )
-from agentteam_operator.api.resource import AgentTeam
+from agentteam_operator.api.resource import ANNOTATION_SCHEMA_HASH, AgentTeam
 from agentteam_operator.api.schema import structural_schema
 from agentteam_operator.api.spec import AgentTeamSpec
 
@@ -35,7 +34,7 @@ def test_the_text_is_the_definition() -> None:
 
 
 def test_the_definition_bears_its_schemas_hash() -> None:
-    assert custom_resource_definition()["metadata"]["annotations"] == {SCHEMA_HASH_ANNOTATION: schema_hash()}
+    assert custom_resource_definition()["metadata"]["annotations"] == {ANNOTATION_SCHEMA_HASH: schema_hash()}
     assert len(schema_hash()) == 16
 
 
