@@ -117,10 +117,23 @@ def test_the_status_is_written_apart_and_unknown_fields_are_pruned(api_server: A
     assert ignored.body["status"]["phase"] == "Healthy"
 
 
+PACKED: Mapping[str, Any] = {
+    "durations": "1 2",
+    "recent": "1/2 3/4",
+    "recent_by_pod": {"key": "1/2"},
+    "counted_from": {"key": "1 2 3|4 5"},
+    "counters": {"key": "1 2 3|4 5"},
+}
+"""The judge's counters, which have a form of their own."""
+
+
 def _example(annotation: Any) -> Any:  # noqa: ANN401 - any annotation, any JSON value
     """A value for a field of this type that isn't its default; for a model, of every field, however deep."""
     if hasattr(annotation, "model_fields"):
-        return {field.alias or name: _example(field.annotation) for name, field in annotation.model_fields.items()}
+        return {
+            field.alias or name: PACKED.get(name) or _example(field.annotation)
+            for name, field in annotation.model_fields.items()
+        }
     if hasattr(annotation, "__members__"):
         return list(annotation)[-1].value
     arguments = [argument for argument in get_args(annotation) if argument is not type(None)]
