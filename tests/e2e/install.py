@@ -14,9 +14,11 @@ ENVIRONMENT = {"LEASE_DURATION_SECONDS": "4", "LEASE_RENEW_DEADLINE_SECONDS": "3
 
 
 def install() -> Cluster:
-    """Have all of it running in its newest builds. Nothing is taken away: the next run finds it."""
+    """Have all of it running in its newest builds. It is left running: teams of a demo keep their operator."""
     target = prepare(LOCAL, Screen())
     tools = target.tools
+    # A release that an interrupted run left half-way can't be upgraded: helm takes its old failure for a new one.
+    tools.helm("uninstall", OPERATOR, "-n", OPERATOR_NAMESPACE, "--ignore-not-found", "--wait")
     tools.helm(*helm_arguments(target))
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MODEL_NAMESPACE}}
     tools.apply(namespace, MODEL_NAMESPACE)
