@@ -12,6 +12,7 @@ import openai
 
 from tests.load.report import LoadReport
 
+from . import release
 from .errors import ClaimError
 from .kube import Json, Watch
 from .load import PROMPT, Load
@@ -56,10 +57,10 @@ class Story:
         screen, tools = self._screen, self._tools
         screen.act("The operator, from its chart")
         values = [*self._target.helm_values, "prometheus.install=true", "prometheus.scrapeIntervalSeconds=1"]
-        shown = f"helm upgrade --install {RELEASE} {_CHART} -n {OPERATOR_NAMESPACE} --create-namespace --wait"
-        screen.command(" ".join([shown, *(f"--set {value}" for value in values)]))
-        arguments = shown.replace(_CHART, str(ROOT / _CHART)).split()[1:]
-        tools.helm(*arguments, *(word for value in values for word in ("--set", value)))
+        settings = [word for value in values for word in ("--set", value)]
+        screen.command(" ".join(["helm", *release.upgrade_arguments(RELEASE, _CHART, OPERATOR_NAMESPACE), *settings]))
+        chart = str(ROOT / _CHART)
+        release.upgrade(tools, [*release.upgrade_arguments(RELEASE, chart, OPERATOR_NAMESPACE), *settings])
         screen.act("A model to talk to: scripted, so that the demo needs no key")
         self._begin_namespace()
         screen.command(f"kubectl apply -n {NAMESPACE} -f tests/model_endpoint/deploy.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from demo import release
 from demo.screen import Screen
 from demo.target import LOCAL, ROOT, Target, prepare
 from tests.cluster.profiles import FULL
@@ -19,7 +20,7 @@ def install() -> Cluster:
     tools = target.tools
     # A release that an interrupted run left half-way can't be upgraded: helm takes its old failure for a new one.
     tools.helm("uninstall", OPERATOR, "-n", OPERATOR_NAMESPACE, "--ignore-not-found", "--wait")
-    tools.helm(*helm_arguments(target))
+    release.upgrade(tools, helm_arguments(target))
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MODEL_NAMESPACE}}
     tools.apply(namespace, MODEL_NAMESPACE)
     tools.apply((ROOT / "tests/model_endpoint/deploy.yaml").read_text(), MODEL_NAMESPACE)
@@ -33,7 +34,7 @@ def install() -> Cluster:
 
 def helm_arguments(target: Target) -> list[str]:
     """``helm upgrade --install`` with the tests' values."""
-    arguments = ["upgrade", "--install", OPERATOR, CHART, "-n", OPERATOR_NAMESPACE, "--create-namespace", "--wait"]
+    arguments = release.upgrade_arguments(OPERATOR, CHART, OPERATOR_NAMESPACE)
     for value in (*target.helm_values, *VALUES):
         arguments += ["--set", value]
     for index, (name, value) in enumerate(ENVIRONMENT.items()):
