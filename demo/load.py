@@ -17,6 +17,8 @@ from .kube import Tools
 
 POD = "load"
 PROMPT = "I was charged twice and want a refund for order 17."
+_ANSWERING_SECONDS = 2.0
+"""The team's Service is new: its name and rules reach the pod of the load a moment after its first endpoint."""
 _START_SECONDS = 60.0
 _END_SECONDS = 60.0
 _MAX_REQUESTS = 100_000
@@ -70,7 +72,16 @@ class Load:
     ) -> None:
         """Starts on entering the context."""
         self._tools, self._namespace, self._on_progress = tools, namespace, on_progress
-        self._manifest = _pod(image, [f"--url={url}", f"--model={model}", f"--rate={rate:g}", f"--prompt={PROMPT}"])
+        self._manifest = _pod(
+            image,
+            [
+                f"--url={url}",
+                f"--model={model}",
+                f"--rate={rate:g}",
+                f"--prompt={PROMPT}",
+                f"--answering-seconds={_ANSWERING_SECONDS:g}",
+            ],
+        )
         self._summary: dict[str, Any] | None = None
         self._thread = threading.Thread(target=self._follow, name="load", daemon=True)
         self._changed = threading.Condition()

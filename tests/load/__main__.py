@@ -9,16 +9,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import signal
 import sys
 import time
 
+import aiohttp
+
 from .generator import LoadGenerator, LoadPlan
 from .report import LoadReport
 
 
-def _plan(argv: list[str] | None) -> tuple[LoadPlan, float]:
+ANSWERING_TIMEOUT_SECONDS = 60.0
+_TRY_SECONDS = 0.1
+
+
+def _plan(argv: list[str] | None) -> tuple[LoadPlan, argparse.Namespace]:
     parser = argparse.ArgumentParser(prog="load", description="Open-loop load on a team's OpenAI-compatible API.")
     parser.add_argument("--url", required=True, help="the team's address, such as http://10.96.0.7")
     parser.add_argument("--rate", type=float, default=50.0, help="requests a second")
@@ -30,6 +37,12 @@ def _plan(argv: list[str] | None) -> tuple[LoadPlan, float]:
     parser.add_argument("--model", default="team")
     parser.add_argument("--prompt", default="Where is order 17?")
     parser.add_argument("--interval", type=float, default=0.5, help="seconds between two progress lines")
+    parser.add_argument(
+        "--answering-seconds",
+        type=float,
+        default=0.0,
+        help="begin once the address has answered every try for so long: a new Service's name and rules take a moment",
+    )
     options = parser.parse_args(argv)
     try:
         plan = LoadPlan(
@@ -45,7 +58,7 @@ def _plan(argv: list[str] | None) -> tuple[LoadPlan, float]:
         )
     except ValueError as error:
         parser.error(str(error))
-    return plan, options.interval
+    return plan, options
 
 
 def _line(kind: str, document: dict[str, object]) -> None:
@@ -59,14 +72,33 @@ def _progress(generator: LoadGenerator) -> dict[str, object]:
     return {key: document[key] for key in kept} | first_failures | {"in_flight": generator.in_flight}
 
 
-async def _run(plan: LoadPlan, interval_seconds: float) -> LoadReport:
+async def _await_answers(url: str, answering_seconds: float) -> None:
+    """Until the address has answered on fresh connections for a while; gives up quietly, for the load will tell."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + ANSWERING_TIMEOUT_SECONDS
+    since = loop.time()
+    timeout = aiohttp.ClientTimeout(total=2.0)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True), timeout=timeout) as session:
+        while loop.time() - since < answering_seconds and loop.time() < until:
+            answered = False
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with session.get(f"{url}/readyz") as answer:
+                    answered = answer.ok
+            if not answered:
+                since = loop.time()
+            await asyncio.sleep(_TRY_SECONDS)
+
+
+async def _run(plan: LoadPlan, options: argparse.Namespace) -> LoadReport:
+    if options.answering_seconds:
+        await _await_answers(plan.url, options.answering_seconds)
     generator = LoadGenerator(plan)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, generator.stop)
     running = asyncio.create_task(generator.run())
     while not running.done():
-        await asyncio.wait({running}, timeout=interval_seconds)
+        await asyncio.wait({running}, timeout=options.interval)
         _line("progress", _progress(generator))
     return await running
 
