@@ -20,7 +20,6 @@ import aiohttp
 from .generator import LoadGenerator, LoadPlan
 from .report import LoadReport
 
-
 ANSWERING_TIMEOUT_SECONDS = 60.0
 _TRY_SECONDS = 0.1
 
