@@ -46,6 +46,13 @@ def _run(cluster: str, screen: Screen) -> None:
     screen.act("A cluster, and the images in it")
     target = prepare(cluster, screen)
     screen.say(f"Running on {target.description}.")
+    try:
+        _show(target, screen, started)
+    finally:  # whatever happened is there to be looked at
+        _farewell(target, screen)
+
+
+def _show(target: Target, screen: Screen, started: float) -> None:
     story = Story(target, screen)
     story.install()
     story.first_version()
@@ -58,7 +65,6 @@ def _run(cluster: str, screen: Screen) -> None:
         f" a bad one was back in {bad.seconds:.0f} s, by itself. All of it took {time.monotonic() - started:.0f} s.",
         "bold green",
     )
-    _farewell(target, screen)
 
 
 def _farewell(target: Target, screen: Screen) -> None:
