@@ -42,8 +42,12 @@ def record_path(reference: str) -> Path:
 
 def read_record(reference: str) -> ImageRecord | None:
     """The record of an image that was made, None where there is none."""
+    return _read(record_path(reference))
+
+
+def _read(path: Path) -> ImageRecord | None:
     try:
-        return ImageRecord(**json.loads(record_path(reference).read_text()))
+        return ImageRecord(**json.loads(path.read_text()))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -57,11 +61,20 @@ def write_record(record: ImageRecord) -> None:
     aside.replace(path)
 
 
-def records() -> Iterator[ImageRecord]:
-    """All images that were made."""
+def built() -> Iterator[ImageRecord]:
+    """The images that buildah holds as they were recorded.
+
+    The record of one that is gone, renamed or built anew behind our back, is of no use to anyone and is removed.
+    """
     for path in sorted((cache_dir() / "images").glob("*.json")):
-        record = ImageRecord(**json.loads(path.read_text()))
-        yield record
+        record = _read(path)
+        if record is not None and record.archive:
+            continue
+        if record is not None and buildah.image_id(record.reference) == record.image_id:
+            yield record
+            continue
+        say(f"{path.stem.replace('@', ':')} is no longer there: its record is removed")
+        path.unlink(missing_ok=True)
 
 
 def load_pause(profile: Profile) -> None:
@@ -79,9 +92,9 @@ def load_missing(profile: Profile) -> None:
         ports=[9090],
     )
     _load_program(profile, prometheus)
-    for record in records():
+    for record in built():
         # A base image is for building on; whoever wants to run it loads it by name.
-        if not record.archive and not record.reference.startswith(f"{BASE_REPOSITORY}:"):
+        if not record.reference.startswith(f"{BASE_REPOSITORY}:"):
             load(profile, record)
 
 

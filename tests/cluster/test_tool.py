@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from tests.cluster import image_archive, image_build, preflight, processes, programs, system
+from tests.cluster import image_archive, image_build, images, preflight, processes, programs, system
 from tests.cluster.dockerignore import Ignore
 from tests.cluster.image_archive import ProgramImage
 from tests.cluster.processes import ProcessRecord
@@ -211,6 +212,31 @@ def test_the_same_program_gives_the_same_image(tmp_path: Path) -> None:
     assert image_archive.write(image, tmp_path / "b.tar") == first
     program.write_bytes(b"another")
     assert image_archive.write(image, tmp_path / "c.tar") != first
+
+
+@pytest.mark.parametrize(
+    ("content", "held", "kept"),
+    [
+        pytest.param({"image_id": "b" * 64}, "b" * 64, True, id="buildah has it"),
+        pytest.param({"image_id": "b" * 64}, None, False, id="buildah has it no more"),
+        pytest.param({"image_id": "b" * 64}, "c" * 64, False, id="buildah has another by that name"),
+        pytest.param({"nonsense": 1}, "b" * 64, False, id="a record that can't be read"),
+    ],
+)
+def test_only_images_that_are_still_there_are_loaded(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: dict[str, str],
+    held: str | None,
+    kept: bool,  # noqa: FBT001
+) -> None:
+    monkeypatch.setenv("AGENTTEAM_CACHE", str(tmp_path))
+    monkeypatch.setattr("tests.cluster.buildah.image_id", lambda _: held)
+    path = images.record_path("localhost/team:trial")
+    path.parent.mkdir()
+    path.write_text(json.dumps({"reference": "localhost/team:trial", "key": "k", **content}))
+    assert [record.reference for record in images.built()] == (["localhost/team:trial"] if kept else [])
+    assert path.exists() is kept
 
 
 def test_mounts_below_come_innermost_first_and_unescaped() -> None:
