@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
-from math import isfinite
 
 from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
 from agentteam_operator.core import histogram
-from agentteam_operator.core.sequential import NONE, Tally
-from agentteam_operator.core.state import PodCounters, Snapshot
+from agentteam_operator.core.counters import Counters, Increment
+from agentteam_operator.core.sequential import Tally
+from agentteam_operator.core.state import Snapshot
 
 USUAL_QUANTILE = 0.95
 """Blue's 95th percentile is what a run usually takes at most."""
@@ -55,82 +55,12 @@ class Colour:
 
 
 @dataclass(frozen=True, slots=True)
-class Increment:
-    """What happened since the block began."""
-
-    started: int = 0
-    finished: Tally = NONE
-    """Failed ones of the finished runs."""
-    durations: histogram.Counts = ()
-
-    def __add__(self, other: Increment) -> Increment:
-        """Both together."""
-        return Increment(
-            self.started + other.started,
-            self.finished + other.finished,
-            histogram.add(self.durations, other.durations),
-        )
-
-    def __sub__(self, other: Increment) -> Increment:
-        """What remains without the other; never less than nothing."""
-        total = max(0, self.finished.total - other.finished.total)
-        remaining = histogram.add(self.durations, tuple(-count for count in other.durations))
-        return Increment(
-            max(0, self.started - other.started),
-            Tally(min(total, max(0, self.finished.bad - other.finished.bad)), total),
-            tuple(max(0, number) for number in remaining),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Block:
     """The answers between two looks."""
 
     blue: Increment
     green: Increment
     green_by_pod: Mapping[str, Increment]
-
-
-@dataclass(frozen=True, slots=True)
-class _Counters:
-    """Raw counters of a pod, as kept in status."""
-
-    started: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    durations: histogram.Counts = ()
-
-    @classmethod
-    def of(cls, scraped: PodCounters) -> _Counters | None:
-        """Those of a scrape; None if they can't be counters."""
-        values = (scraped.started, scraped.succeeded, scraped.failed, *scraped.duration_buckets)
-        if not all(isfinite(value) and value >= 0 for value in values):
-            return None
-        durations = histogram.from_cumulative(scraped.duration_buckets)
-        if min(durations, default=0) < 0:
-            return None
-        started, succeeded, failed = map(round, values[:3])
-        return cls(started, succeeded, failed, histogram.trimmed(durations))
-
-    @classmethod
-    def unpack(cls, text: str) -> _Counters:
-        """Those of a string made by `pack`."""
-        totals, durations = text.split("|")
-        started, succeeded, failed = map(int, totals.split())
-        return cls(started, succeeded, failed, histogram.unpack(durations))
-
-    def pack(self) -> str:
-        """As text: started, succeeded and failed runs, then the durations by bucket: "12 10 2|0 7 5"."""
-        return f"{self.started} {self.succeeded} {self.failed}|{histogram.pack(self.durations)}"
-
-    def since(self, before: _Counters) -> Increment:
-        """The difference; all of it if any counter went back, for then the server has restarted from 0."""
-        durations = histogram.add(self.durations, tuple(-count for count in before.durations))
-        steps = (self.started - before.started, self.succeeded - before.succeeded, self.failed - before.failed)
-        if min(*steps, *durations, 0) < 0:
-            return self.since(_Counters())
-        started, succeeded, failed = steps
-        return Increment(started, Tally(failed, succeeded + failed), histogram.trimmed(durations))
 
 
 def count(
@@ -142,13 +72,13 @@ def count(
     lies between two looks.
     """
     listed = blue.pods | green.pods
-    scraped = {name: found for name in listed & snapshot.pods.keys() if (found := _Counters.of(snapshot.pods[name]))}
-    known = {name: _Counters.unpack(text) for name, text in state.counters.items() if name in listed}
+    scraped = {name: found for name in listed & snapshot.pods.keys() if (found := Counters.of(snapshot.pods[name]))}
+    known = {name: Counters.unpack(text) for name, text in state.counters.items() if name in listed}
     created_at = {**blue.created_at, **green.created_at}
     for name in scraped.keys() - known.keys():
         # Without traffic from before the judgement, all that a new pod has counted belongs to it.
         is_new = state.started_at is not None and name in created_at and created_at[name] >= state.started_at
-        known[name] = _Counters() if is_new else scraped[name]
+        known[name] = Counters() if is_new else scraped[name]
     usual = _usual_seconds({**known, **scraped}, blue)
     if usual <= interval_seconds:
         usual = 0.0  # the first block alone is lopsided, and no proof rests on one
@@ -166,7 +96,7 @@ def count(
     ), block
 
 
-def _usual_seconds(counters: Mapping[str, _Counters], blue: Colour) -> float:
+def _usual_seconds(counters: Mapping[str, Counters], blue: Colour) -> float:
     """What blue's runs take at most, as a rule, by all that its pods have ever counted; 0 if they have no runs."""
     durations = (counters[name].durations for name in blue.pods & counters.keys())
     usual = histogram.quantile_seconds(reduce(histogram.add, durations, ()), USUAL_QUANTILE)
@@ -176,8 +106,8 @@ def _usual_seconds(counters: Mapping[str, _Counters], blue: Colour) -> float:
 
 def _warmed(
     state: AnalysisStatus,
-    known: Mapping[str, _Counters],
-    scraped: Mapping[str, _Counters],
+    known: Mapping[str, Counters],
+    scraped: Mapping[str, Counters],
     *,
     green: Colour,
     mode: Mode,
@@ -213,7 +143,7 @@ def _sum(increments: Iterable[Increment]) -> Increment:
     return reduce(Increment.__add__, increments, Increment())
 
 
-def _packed(counters: Mapping[str, _Counters]) -> dict[str, str]:
+def _packed(counters: Mapping[str, Counters]) -> dict[str, str]:
     return {name: counters[name].pack() for name in sorted(counters)}
 
 
@@ -275,9 +205,9 @@ def without_each_pod(state: AnalysisStatus, green_pods: frozenset[str]) -> dict[
     A pod's own share is its raw counters since it had warmed up, for it was made for this rollout; what it counted
     before its server restarted is not among them.
     """
-    counted = {name: _Counters.unpack(text) for name, text in state.counters.items() if name in green_pods}
-    begun = {name: _Counters.unpack(text) for name, text in state.counted_from.items()}
-    shares = {name: found.since(begun.get(name, _Counters())) for name, found in counted.items()}
+    counted = {name: Counters.unpack(text) for name, text in state.counters.items() if name in green_pods}
+    begun = {name: Counters.unpack(text) for name, text in state.counted_from.items()}
+    shares = {name: found.since(begun.get(name, Counters())) for name, found in counted.items()}
     shares = {name: share for name, share in shares.items() if share.finished.total}
     if len(shares) < 2:  # noqa: PLR2004
         return {}

@@ -11,7 +11,8 @@ from math import isinf
 from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
 from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
 from agentteam_operator.core import histogram, sequential
-from agentteam_operator.core.counting import Block, Increment, Mode, finished_tally, recent_blocks, recent_tally
+from agentteam_operator.core.counters import Increment
+from agentteam_operator.core.counting import Block, Mode, finished_tally, recent_blocks, recent_tally
 from agentteam_operator.core.sequential import Tally
 
 ERRORS_AGAINST_BLUE = "errorRate"

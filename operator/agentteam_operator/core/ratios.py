@@ -10,7 +10,7 @@ from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import histogram
-from agentteam_operator.core.counting import Increment
+from agentteam_operator.core.counters import Increment
 from agentteam_operator.core.metric_verdict import MetricVerdict, points
 from agentteam_operator.core.sequential import Tally
 
