@@ -1,4 +1,4 @@
-"""Run the demo: ``make demo``, or ``uv run python -m demo``.
+"""Run the demo: ``make demo``, or ``.venv/bin/python -m demo``.
 
 ``CLUSTER=existing`` takes the current kubeconfig's cluster instead of a local one.
 """
@@ -19,7 +19,10 @@ _CLAIM_FAILED, _CANNOT_RUN, _INTERRUPTED = 1, 2, 130
 
 
 def main() -> int:
-    """0 when all that the demo claims has happened, 1 when something hasn't, 2 when it couldn't be tried."""
+    """0 when all that the demo claims has happened, 1 when something hasn't, 2 when it couldn't be tried.
+
+    make turns every failure into its own 2, so the last line says which it was.
+    """
     parser = argparse.ArgumentParser(prog="demo", description="The operator's main job, live.")
     parser.add_argument("--cluster", choices=(LOCAL, EXISTING), default=os.environ.get("CLUSTER") or LOCAL)
     options = parser.parse_args()
@@ -29,10 +32,10 @@ def main() -> int:
     try:
         _run(options.cluster, screen)
     except DemoError as error:
-        screen.say(f"demo: {error}", "bold red")
+        screen.say(f"demo: could not run: {error}", "bold red")
         return _CANNOT_RUN
     except (ClaimError, TimeoutError) as error:
-        screen.say(f"demo: this was not to happen: {error}", "bold red")
+        screen.say(f"demo: failed, this was not to happen: {str(error).partition('\nstatus: ')[0]}", "bold red")
         return _CLAIM_FAILED
     except KeyboardInterrupt:
         screen.say("demo: interrupted; run it again at any time, it begins anew", "bold red")

@@ -145,8 +145,9 @@ class Watch:
                 seen = len(self.history)
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    status = json.dumps(self.latest.get("status", {}), indent=1)
-                    raise TimeoutError(f"waited {timeout_seconds:g} s in vain for {description}; status: {status}")
+                    status = self.latest.get("status", {})
+                    said = f"waited {timeout_seconds:g} s in vain for {description}: {status.get('message', '')}"
+                    raise TimeoutError(f"{said}\nstatus: {json.dumps(status, indent=1)}")
                 self._changed.wait(left)
 
     def _follow(self) -> None:

@@ -14,6 +14,7 @@ from tests.load.report import LoadReport
 
 from .errors import ClaimError, DemoError
 from .kube import Tools
+from .timeline import Names
 
 POD = "load"
 PROMPT = "I was charged twice and want a refund for order 17."
@@ -48,9 +49,10 @@ class LoadCounts:
             first_failure=progress["failures"][0]["reason"] if progress["failures"] else "",
         )
 
-    def text(self) -> str:
-        """One line."""
-        whose = ", ".join(f"{count} of {revision}" for revision, count in self.bad_by_revision.items())
+    def text(self, names: Names | None = None) -> str:
+        """One line; revisions by their versions where ``names`` has them."""
+        known = names or Names({})
+        whose = ", ".join(f"{count} of {known.short(revision)}" for revision, count in self.bad_by_revision.items())
         return f"{self.sent} sent, {self.ok} ok, {self.lost} lost, {self.bad} bad answers" + (
             f" ({whose})" if whose else ""
         )

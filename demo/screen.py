@@ -11,26 +11,29 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
 from rich.rule import Rule
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from .load import LoadCounts
-from .timeline import FAILURE, SUCCESS, Entry, Json, gate_text, phase, rollout
+from .timeline import FAILURE, SUCCESS, Entry, Json, Names, gate_text, phase, rollout
 
 _STYLES = {SUCCESS: "bold green", FAILURE: "bold red"}
 _MARKS = {"Passed": ("✔", "green"), "Failed": ("✘", "red"), "Inconclusive": ("?", "yellow"), "Skipped": ("-", "dim")}
 _PLAIN_LOAD_SECONDS = 5.0
 _PLAIN_WIDTH = 160
-_SUBJECT_WIDTH = 18
+_SECONDS_WIDTH = 6
+_SUBJECT_WIDTH = 19
+"""The longest gate's name with its mark."""
 
 
 class Screen:
     """All that the demo says."""
 
-    def __init__(self) -> None:
-        """Plain lines when standard output is no terminal."""
-        plain = Console()
-        self._console = plain if plain.is_terminal else Console(width=_PLAIN_WIDTH)
+    def __init__(self, console: Console | None = None) -> None:
+        """To standard output, unless another console is given; plain lines when that is no terminal."""
+        plain = console or Console()
+        self._console = plain if plain.is_terminal else Console(file=plain.file, width=_PLAIN_WIDTH)
         self._lock = threading.Lock()
         self._live: Live | None = None
         self._team: Json = {}
@@ -62,11 +65,22 @@ class Screen:
         if not self._console.is_terminal:
             yield lambda line: self._console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
             return
-        started = time.monotonic()
-        with self._console.status("") as status:
-            yield lambda line: status.update(
-                Text(f"{time.monotonic() - started:4.0f} s  {line}", style="dim", overflow="ellipsis", no_wrap=True)
-            )
+        started, latest, spinner = time.monotonic(), "", Spinner("dots")
+
+        def show(line: str) -> None:
+            nonlocal latest
+            latest = line
+
+        def line() -> Table:
+            row = Table.grid(padding=(0, 1), expand=True)
+            row.add_column(width=1)
+            row.add_column(justify="right", width=_SECONDS_WIDTH, style="dim")
+            row.add_column(ratio=1, overflow="ellipsis", no_wrap=True, style="dim")
+            row.add_row(spinner, f"{time.monotonic() - started:.0f} s", Text(latest))
+            return row
+
+        with Live(get_renderable=line, console=self._console, refresh_per_second=8, transient=True):
+            yield show
 
     def tail(self, lines: Sequence[str]) -> None:
         """The last words of a program that failed."""
@@ -109,7 +123,7 @@ class Screen:
             if self._live is not None or not due:
                 return
             self._load_shown_at = time.monotonic()
-        self.entry(Entry("load", load.text()))
+        self.entry(Entry("load", load.text(Names.of(self._team))))
 
     def table(self, title: str, rows: list[tuple[str, str]]) -> None:
         """Facts in two columns."""
@@ -121,19 +135,20 @@ class Screen:
         self._console.print(Panel(grid, title=title, title_align="left", expand=False))
 
     def _panel(self) -> Panel:
-        team, latest = self._team, rollout(self._team)
+        team, latest, names = self._team, rollout(self._team), Names.of(self._team)
         status = team.get("status", {})
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(style="bold", width=_SUBJECT_WIDTH)
-        grid.add_column(overflow="ellipsis", no_wrap=True)
-        grid.add_row("active", f"{status.get('activeRevision', '')}  {status.get('ready', '')} ready")
-        grid.add_row(
-            "candidate", f"{status.get('candidateRevision', '') or 'none'}  {latest.get('weight', 0)} % of the traffic"
-        )
+        # A ratio makes the second column take what is left: else a long text would squeeze the first.
+        grid = Table.grid(padding=(0, 2), expand=True)
+        grid.add_column(style="bold", width=_SUBJECT_WIDTH, overflow="ellipsis", no_wrap=True)
+        grid.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
+        active, candidate = status.get("activeRevision", ""), status.get("candidateRevision", "")
+        grid.add_row("active", f"{names.full(active)}, {status['ready']} pods ready" if active else "none yet")
+        share = f"{names.full(candidate)}, {latest.get('weight', 0)} % of the traffic"
+        grid.add_row("candidate", share if candidate else "none")
         for gate in latest.get("gates", []):
             mark, style = _MARKS.get(gate["verdict"], ("…", "dim"))
             grid.add_row(Text(f"{mark} {gate['name']}", style=style), gate_text(gate))
-        grid.add_row("load", self._load.text())
+        grid.add_row("load", self._load.text(names))
         name = team.get("metadata", {}).get("name", "")
         version = team.get("spec", {}).get("version", "")
         return Panel(Group(grid), title=f"{name} {version} · {phase(team) or 'Pending'}", title_align="left")

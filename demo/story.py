@@ -13,12 +13,13 @@ import openai
 from tests.load.report import LoadReport
 
 from . import release
-from .errors import ClaimError
+from .errors import ClaimError, DemoError
 from .kube import Json, Watch
 from .load import PROMPT, Load
+from .losses import failure_lines
 from .screen import Screen
 from .target import ROOT, Target
-from .timeline import entries, has_ended, phase, rollout
+from .timeline import Names, entries, has_ended, phase, rollout
 
 OPERATOR_NAMESPACE = "agentteam-system"
 NAMESPACE = "agentteam-demo"
@@ -92,7 +93,7 @@ class Story:
 
     def bad_version(self) -> Result:
         """A bad version under load: seen, rolled back, and blamed for its own bad answers only."""
-        result = self._rollout("A bad version: half of its model calls fail", "bad-version.yaml")
+        result = self._rollout("A bad version: half of its model calls fail", "bad-version.yaml", expects_bad=True)
         status, report = result.team["status"], result.report
         self._claim(
             phase(result.team) == "RolledBack", f"the bad version ended in {phase(result.team)}, not RolledBack"
@@ -106,19 +107,11 @@ class Story:
         self._claim(own is not None and own.counts.bad > 0, "the bad version never answered badly: nothing was shown")
         return result
 
-    def _rollout(self, title: str, patch: str) -> Result:
+    def _rollout(self, title: str, patch: str, *, expects_bad: bool = False) -> Result:
         screen = self._screen
         screen.act(title)
         url = f"http://{TEAM}.{NAMESPACE}"
-        load = Load(
-            self._tools,
-            NAMESPACE,
-            image=self._target.images.model_endpoint,
-            url=url,
-            model=TEAM,
-            rate=RATE_PER_SECOND,
-            on_progress=screen.show_load,
-        )
+        load = self._load(url)
         with self._watch() as team, screen.live():
             screen.say(f"{RATE_PER_SECOND:g} requests a second to {url}: half on kept-alive connections, no retries")
             with load:
@@ -126,13 +119,35 @@ class Story:
                 revision = rollout(team.wait_for(bool, 10, "the team"))["revision"]
                 started = time.monotonic()
                 self._patch("json", patch)
-                ended = team.wait_for(lambda state: has_ended(state, revision), _ROLLOUT_SECONDS, "the rollout to end")
+                try:
+                    ended = team.wait_for(lambda one: has_ended(one, revision), _ROLLOUT_SECONDS, "the rollout to end")
+                except TimeoutError:
+                    with contextlib.suppress(DemoError):  # what was waited for matters more
+                        self._tell_failures(load.stop(), team.latest, expects_bad=expects_bad)
+                    raise
                 seconds = time.monotonic() - started
                 report = load.stop()
         screen.show_load(load.counts)
         result = Result(title, ended, report, seconds)
         screen.table("What came of it", _facts(result))
+        self._tell_failures(report, ended, expects_bad=expects_bad)
         return result
+
+    def _load(self, url: str) -> Load:
+        return Load(
+            self._tools,
+            NAMESPACE,
+            image=self._target.images.model_endpoint,
+            url=url,
+            model=TEAM,
+            rate=RATE_PER_SECOND,
+            on_progress=self._screen.show_load,
+        )
+
+    def _tell_failures(self, report: LoadReport, team: Json, *, expects_bad: bool) -> None:
+        tolerated = rollout(team)["revision"] if expects_bad else ""
+        for line in failure_lines(report, team, tolerated):
+            self._screen.say(f"  {line}", "red")
 
     def _begin_namespace(self) -> None:
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
@@ -200,11 +215,12 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         ("requests", f"{report.sent} sent, {report.counts.ok} answered well"),
         ("lost", f"{report.counts.lost} ({bound})"),
     ]
+    names = Names.of(result.team)
     for revision, one in report.by_revision.items():
         bad = ""
         if one.first_bad_at is not None and one.last_bad_at is not None:
             bad = f", {one.counts.bad} bad answers within {one.last_bad_at - one.first_bad_at:.1f} s"
-        facts.append((f"revision {revision}", f"{one.counts.ok} good answers{bad}"))
+        facts.append((f"revision {names.full(revision)}", f"{one.counts.ok} good answers{bad}"))
     latency = report.latency_seconds
     facts.append(("latency", f"p50 {1000 * latency.get('p50', 0):.0f} ms, p99 {1000 * latency.get('p99', 0):.0f} ms"))
     return facts

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 Json = Mapping[str, Any]
 
@@ -23,6 +24,30 @@ class Entry:
     """What it's about: a phase's, a gate's name, ``traffic``."""
     text: str
     mood: str = NEUTRAL
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The revisions' names for people: the version that they were made from, where it tells them apart."""
+
+    version_by_hash: Mapping[str, str]
+
+    @classmethod
+    def of(cls, team: Json) -> Self:
+        """From the team's history, which has the candidate, too."""
+        history = team.get("status", {}).get("revisions", [])
+        return cls({one["hash"]: one.get("version", "") for one in history})
+
+    def full(self, revision: str) -> str:
+        """Version and hash, for the first time that it is spoken of."""
+        version = self.version_by_hash.get(revision, "")
+        return f"{version} ({revision})" if version else revision
+
+    def short(self, revision: str) -> str:
+        """The version alone, unless another revision has the same."""
+        version = self.version_by_hash.get(revision, "")
+        shared = Counter(self.version_by_hash.values())[version] > 1
+        return self.full(revision) if shared or not version else version
 
 
 def rollout(team: Json) -> Json:
@@ -48,13 +73,21 @@ def entries(before: Json | None, after: Json) -> list[Entry]:
     earlier, later = rollout(before or {}), rollout(after)
     if earlier.get("revision") != later.get("revision") or earlier.get("startedAt") != later.get("startedAt"):
         earlier = {}
-    return [*_transitions(earlier, later), *_gates(earlier, later), *_weight(earlier, later)]
+    steps = _transitions(earlier, later)
+    # What a step quotes of a gate isn't said again.
+    gates = [entry for entry in _gates(earlier, later) if not any(_quotes(step, entry) for step in steps)]
+    return [*steps, *gates, *_weight(earlier, later, Names.of(after))]
 
 
 def _transitions(earlier: Json, later: Json) -> list[Entry]:
     known = {(one["phase"], one["at"]) for one in earlier.get("transitions", [])}
     new = [one for one in later.get("transitions", []) if (one["phase"], one["at"]) not in known]
     return [Entry(one["phase"], _words(one), _PHASE_MOODS.get(one["phase"], NEUTRAL)) for one in new]
+
+
+def _quotes(step: Entry, gate: Entry) -> bool:
+    evidence = gate.text.partition(": ")[2]
+    return bool(evidence) and evidence in step.text
 
 
 def _gates(earlier: Json, later: Json) -> list[Entry]:
@@ -65,9 +98,12 @@ def _gates(earlier: Json, later: Json) -> list[Entry]:
     return [Entry(gate["name"], gate_text(gate), _VERDICT_MOODS.get(gate["verdict"], NEUTRAL)) for gate in due]
 
 
-def _weight(earlier: Json, later: Json) -> list[Entry]:
+def _weight(earlier: Json, later: Json, names: Names) -> list[Entry]:
     before, after = earlier.get("weight", 0), later.get("weight", 0)
-    return [Entry("traffic", f"{before} % → {after} % on {later['revision']}")] if before != after else []
+    if before == after:
+        return []
+    name = names.short(later["revision"]) if before else names.full(later["revision"])
+    return [Entry("traffic", f"{before} % → {after} % on {name}")]
 
 
 def gate_text(gate: Json) -> str:

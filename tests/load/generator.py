@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import resource
 import time
 from collections.abc import AsyncIterator
@@ -172,7 +173,7 @@ class LoadGenerator:
                 revision = answer.headers.get(REVISION_HEADER)
                 reason = _fault(answer.status, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._end(request, Result.LOST, revision, f"{type(error).__name__}: {error}".rstrip(": "))
+            self._end(request, Result.LOST, revision, _loss(error))
         else:
             self._end(request, Result.BAD if reason else Result.OK, revision, reason)
 
@@ -193,6 +194,13 @@ class LoadGenerator:
             one.last_bad_at = report.last_bad_at = ended_at
         failure = Failure(request.meant_at, seconds, result.value, request.connection.value, name, reason[:200])
         report.note(failure)
+
+
+def _loss(error: Exception) -> str:
+    """Why no answer came: the system's own words where it has some, then the client's."""
+    number = getattr(error, "errno", None)
+    words = f"{os.strerror(number).lower()}: " if number else ""
+    return f"{words}{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _fault(status: int, body: bytes) -> str:

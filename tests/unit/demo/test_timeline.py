@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from demo.timeline import FAILURE, NEUTRAL, SUCCESS, Entry, entries, has_ended
+from demo.timeline import FAILURE, NEUTRAL, SUCCESS, Entry, Names, entries, has_ended
 
 GREEN = "77ab01c2d3"
 
@@ -12,7 +12,11 @@ GREEN = "77ab01c2d3"
 def _team(**rollout: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
     return {
         "metadata": {"generation": 2},
-        "status": {"observedGeneration": 2, "rollout": {"revision": GREEN, "startedAt": "t0"} | rollout},
+        "status": {
+            "observedGeneration": 2,
+            "revisions": [{"hash": GREEN, "version": "1.1.0"}],
+            "rollout": {"revision": GREEN, "startedAt": "t0"} | rollout,
+        },
     }
 
 
@@ -43,8 +47,14 @@ FAILED_GATE = GATE | {
         pytest.param(
             _team(transitions=[PREPARING]),
             _team(transitions=[PREPARING, SHIFTING], weight=25),
-            [Entry("Shifting", "Why: 25 %", NEUTRAL), Entry("traffic", f"0 % → 25 % on {GREEN}", NEUTRAL)],
+            [Entry("Shifting", "Why: 25 %", NEUTRAL), Entry("traffic", f"0 % → 25 % on 1.1.0 ({GREEN})", NEUTRAL)],
             id="a-phase-and-its-weight",
+        ),
+        pytest.param(
+            _team(weight=25),
+            _team(weight=50),
+            [Entry("traffic", "25 % → 50 % on 1.1.0", NEUTRAL)],
+            id="the-hash-is-told-once",
         ),
         pytest.param(
             _team(gates=[GATE]),
@@ -54,6 +64,12 @@ FAILED_GATE = GATE | {
                 Entry("errorRate", "Failed: green is worse", FAILURE),
             ],
             id="a-gate-fails",
+        ),
+        pytest.param(
+            _team(gates=[GATE]),
+            _team(gates=[FAILED_GATE], transitions=[ROLLING_BACK | {"message": "errorRate: green is worse"}]),
+            [Entry("RollingBack", "Why: errorRate: green is worse", FAILURE)],
+            id="what-a-step-quotes-is-said-once",
         ),
         pytest.param(
             _team(gates=[GATE]),
@@ -94,3 +110,17 @@ def test_a_rollout_has_ended(phase: str, observed_generation: int, revision_befo
     team = _team(phase=phase)
     team["status"]["observedGeneration"] = observed_generation
     assert has_ended(team, revision_before) is ended
+
+
+@pytest.mark.parametrize(
+    ("version_by_hash", "full", "short"),
+    [
+        pytest.param({GREEN: "1.1.0", "0123456789": "1.0.0"}, f"1.1.0 ({GREEN})", "1.1.0", id="a-version-each"),
+        pytest.param({GREEN: "1.1.0", "0123456789": "1.1.0"}, f"1.1.0 ({GREEN})", f"1.1.0 ({GREEN})", id="shared"),
+        pytest.param({GREEN: "", "0123456789": ""}, GREEN, GREEN, id="no-version"),
+        pytest.param({}, GREEN, GREEN, id="not-in-the-history"),
+    ],
+)
+def test_a_revision_is_named_by_its_version(version_by_hash: dict[str, str], full: str, short: str) -> None:
+    names = Names(version_by_hash)
+    assert (names.full(GREEN), names.short(GREEN)) == (full, short)

@@ -92,6 +92,7 @@ async def test_a_refused_connection_is_lost() -> None:
         report = await _run(_plan(f"http://127.0.0.1:{taken.getsockname()[1]}"))
     assert report.counts.lost == 20
     assert report.lost_share_bound == 1
+    assert {failure.reason.partition(":")[0] for failure in report.lost_requests} == {"connection refused"}
 
 
 async def test_answers_are_kept_apart_by_revision() -> None:
