@@ -35,7 +35,7 @@ def main() -> int:
         screen.say(f"demo: could not run: {error}", "bold red")
         return _CANNOT_RUN
     except (ClaimError, TimeoutError) as error:
-        screen.say(f"demo: failed, this was not to happen: {str(error).partition('\nstatus: ')[0]}", "bold red")
+        screen.say(f"demo: failed, this was not to happen: {str(error).splitlines()[0]}", "bold red")
         return _CLAIM_FAILED
     except KeyboardInterrupt:
         screen.say("demo: interrupted; run it again at any time, it begins anew", "bold red")
