@@ -81,6 +81,8 @@ class ApiServer:
         self.version = 100
         self.uids = 0
         self.observers: list[Callable[[Change], None]] = []
+        self.refused_kinds: set[str] = set()
+        """A policy refuses the operators' writes of these kinds, for good."""
         self._handlers: dict[tuple[str, str], Callable[[Request], JsonObject]] = {
             ("GET", ""): self._get,
             ("POST", ""): self._post,
@@ -99,6 +101,8 @@ class ApiServer:
         handler = handler or self._handlers.get((request.method, ""))
         if handler is None:
             raise AssertionError(f"the simulated API server knows no {request.words}")
+        if request.is_write and request.resource.kind in self.refused_kinds:
+            raise self._refused(403, request, "Forbidden", f"no {request.resource.plural} here, says the policy")
         return handler(request)
 
     def _get(self, request: Request) -> JsonObject:
@@ -108,12 +112,8 @@ class ApiServer:
         return self.create(request.resource, request.body)
 
     def _list(self, request: Request) -> JsonObject:
-        selector = request.query.get("labelSelector", "")
-        items = [
-            item
-            for (kind, _), item in sorted(self.objects.items())
-            if kind == request.resource.kind and selected(selector, item)
-        ]
+        labels, fields = (request.query.get(key, "") for key in ("labelSelector", "fieldSelector"))
+        items = [item for item in self.of_kind(request.resource) if selected(labels, item) and has_fields(fields, item)]
         return {"metadata": {"resourceVersion": str(self.version)}, "items": items}
 
     def _put_status(self, request: Request) -> JsonObject:
@@ -253,3 +253,15 @@ def selected(selector: str, item: Mapping[str, Any]) -> bool:
         return labels.get(key) in ([value] if values is None else values.split(","))
 
     return all(holds(*found.group("key", "value", "values")) for found in _REQUIREMENT.finditer(selector))
+
+
+def has_fields(selector: str, item: Mapping[str, Any]) -> bool:
+    """A `fieldSelector` of a URL picks the object: "field=value" with the field's path, all of which must hold."""
+
+    def held(path: str) -> object:
+        found: Any = item
+        for key in path.split("."):
+            found = found.get(key, {})
+        return found
+
+    return all(held(path) == value for path, _, value in (part.partition("=") for part in selector.split(",") if part))

@@ -22,6 +22,7 @@ REACTION_SECONDS = 0.05
 SCALER_SECONDS = 1.0
 PULL_FAILS_SECONDS = 1.0
 JOB_SECONDS = 3.0
+MOUNT_AGAIN_SECONDS = 2.0
 JOB_KEPT_SECONDS = 600.0
 TERMINATION_SECONDS = 1.0
 GRACE_SECONDS = 330.0
@@ -158,9 +159,21 @@ class Controllers:
 
     def _get_ready(self, name: str) -> None:
         pod = self.server.objects.get(("Pod", name))
-        if pod is not None and "deletionTimestamp" not in pod["metadata"]:
+        if pod is None or "deletionTimestamp" in pod["metadata"]:
+            return
+        if self._can_mount(pod):
             running = [{"name": names.CONTAINER, "restartCount": 0, "state": {"running": {}}}]
             self._set_pod(name, phase="Running", conditions=_conditions(ready=True), containerStatuses=running)
+        else:
+            self.timeline.after(MOUNT_AGAIN_SECONDS, partial(self._get_ready, name))
+
+    def _can_mount(self, pod: JsonObject) -> bool:
+        """Its revision's configuration is there; without it no container is started."""
+        labels = pod["metadata"]["labels"]
+        if names.LABEL_REVISION not in labels:
+            return True
+        configuration = names.revision_object(labels[names.LABEL_TEAM], labels[names.LABEL_REVISION])
+        return ("ConfigMap", configuration) in self.server.objects
 
     def _wait(self, name: str, reason: str) -> None:
         state = {"waiting": {"reason": reason, "message": f"it waits: {reason}"}}

@@ -131,6 +131,11 @@ def stray_pod(world: World) -> None:
     world.controllers.run_stray_pod("stray", names.server_selector(TEAM))
 
 
+def refuse(kind: str) -> Deed:
+    """A policy refuses the operator's writes of this kind from now on."""
+    return lambda world: world.server.refused_kinds.add(kind)
+
+
 def load(pods: int) -> Deed:
     """The load comes to need so many pods."""
     return lambda world: world.controllers.set_load(pods)
@@ -315,6 +320,21 @@ MEDDLING = (
     upgrade("blue-removed-while-preparing", then=(Step(in_phase(Phase.PREPARING), remove_blue),)),
 )
 
+
+def refused(kind: str, end: End = UPGRADED, *, two: Behaviour | None = None) -> Scenario:
+    """The API server takes no write of one kind, for good, from the moment at which version 2 is applied."""
+    story = upgrade(f"{kind}-refused{'-and-errors' if two else ''}", end, two=two)
+    return replace(story, steps=(Step(at_once, all_do(refuse(kind), apply("2"))),))
+
+
+REFUSALS = (
+    refused("ConfigMap", rolled_back("ReadyTimeout")),
+    refused("Deployment", rolled_back("ReadyTimeout")),
+    refused("Job", rolled_back("HealthCheckTimeout")),
+    refused("PodDisruptionBudget"),
+    refused("PodDisruptionBudget", rolled_back("WorseThanBlue"), two=BAD),
+)
+
 OPERATORS = (
     *(
         upgrade(f"operator-upgraded-in-{phase.value}", then=(Step(in_phase(phase), operator_upgrade),))
@@ -340,6 +360,7 @@ ALL = {
         *DELETIONS,
         *SCALING,
         *MEDDLING,
+        *REFUSALS,
         *OPERATORS,
     )
 }
