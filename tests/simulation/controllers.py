@@ -37,6 +37,8 @@ class Controllers:
         self.behaviours = behaviours
         self.load_pods: int | None = None
         """Pods that an autoscaler finds the present load to need on a revision that serves."""
+        self.collects_after_seconds = REACTION_SECONDS
+        """How long what a deleted object owned is left standing."""
         self._queued: set[Key] = set()
         self._pods_made = 0
         self._queue_of = {
@@ -84,7 +86,7 @@ class Controllers:
 
     def _collect_soon(self, change: Change) -> None:
         uid = (change.before or {})["metadata"]["uid"]
-        self.timeline.after(REACTION_SECONDS, partial(self._collect, uid))
+        self.timeline.after(self.collects_after_seconds, partial(self._collect, uid))
 
     def _collect(self, uid: str) -> None:
         """Delete what the gone object controlled; pods go the way of all pods."""

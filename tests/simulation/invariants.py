@@ -12,6 +12,7 @@ from datetime import datetime
 
 from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus
 from agentteam_operator.core import names
+from agentteam_operator.core.gates.intent import FORMER_GOES_SECONDS
 from agentteam_operator.core.view import IN_PROGRESS
 from agentteam_operator.kube import resources
 from agentteam_operator.observe.assemble import controlled
@@ -89,7 +90,9 @@ class Invariants:
         team = change.after
         if team is None:
             return
-        self.uids.add(team["metadata"]["uid"])
+        if team["metadata"]["uid"] not in self.uids:
+            self.uids.add(team["metadata"]["uid"])
+            self.statuses = []
         status = self.world.status
         self.statuses = [*self.statuses[-1:], status]
         for entry in (*status.rollout.earlier, *status.rollout.transitions) if status.rollout else ():
@@ -257,7 +260,10 @@ def pod_templates_never_change(watch: Invariants, change: Change) -> None:
 def nothing_shrinks_on_trial(watch: Invariants, change: Change) -> None:
     """Invariant 2: neither colour loses size during a rollout, whoever would take it: an autoscaler too."""
     rollout = watch.rollout
-    if change.resource.kind != "Deployment" or change.before is None or rollout is None or watch.world.team is None:
+    team = watch.world.team
+    if change.resource.kind != "Deployment" or change.before is None or rollout is None or team is None:
+        return
+    if not controlled(change.before, team["metadata"]["uid"]):
         return
     revision = change.before["metadata"]["labels"][names.LABEL_REVISION]
     if rollout.phase not in IN_PROGRESS or revision not in {rollout.revision, rollout.base_revision}:
@@ -315,12 +321,45 @@ def only_what_passed_is_called_successful(watch: Invariants, change: Change) -> 
             raise broken("only_what_passed_is_called_successful", f"{entry.hash} has not passed its gates")
 
 
+def readiness_is_of_a_revisions_own_pods(watch: Invariants, change: Change) -> None:
+    """No gate is passed by pods that a Deployment of this name, now gone, has left behind."""
+    rollout = watch.rollout
+    if change.resource.kind != names.KIND or rollout is None or rollout.phase is not Phase.HEALTH_CHECKING:
+        return
+    deployment = watch.world.deployment(rollout.revision)
+    pods = [pod for pod in watch.world.server.of_kind(resources.POD) if is_ready(pod)]
+    ready = [pod["metadata"]["name"] for pod in pods if _revision(pod) == rollout.revision]
+    own = watch.world.controllers.pods_of(deployment) if deployment else []
+    strange = set(ready) - {pod["metadata"]["name"] for pod in own}
+    if strange and (rollout.phase_started_at - rollout.started_at).total_seconds() < FORMER_GOES_SECONDS:
+        raise broken("readiness_is_of_a_revisions_own_pods", f"{sorted(strange)} are of another Deployment")
+
+
+def what_goes_with_a_former_team_is_no_conflict(watch: Invariants, change: Change) -> None:
+    """A team that was made again waits, quietly and not for ever, for the objects of the one before to go."""
+    if change.resource.kind != names.KIND or change.after is None or watch.world.phase is not Phase.FAILED:
+        return
+    if watch.world.status.reason != "NameConflict" or watch.rollout is None:
+        return
+    strangers = [
+        key
+        for key, item in watch.world.server.objects.items()
+        if key[0] not in {names.KIND, "Pod", "EndpointSlice", "Event"}
+        and not any(controlled(item, uid) for uid in watch.uids)
+    ]
+    waited = (watch.rollout.phase_started_at - watch.rollout.started_at).total_seconds()
+    if not strangers and waited < FORMER_GOES_SECONDS:
+        raise broken("what_goes_with_a_former_team_is_no_conflict", watch.world.status.message)
+
+
 STATE_CHECKS = (
     pod_templates_never_change,
     nothing_shrinks_on_trial,
     every_phase_has_its_deadline,
     the_timeline_only_grows,
     only_what_passed_is_called_successful,
+    readiness_is_of_a_revisions_own_pods,
+    what_goes_with_a_former_team_is_no_conflict,
 )
 
 

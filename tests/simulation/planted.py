@@ -31,6 +31,7 @@ from agentteam_operator.core.state import (
 from agentteam_operator.core.view import View
 from agentteam_operator.kube.errors import Conflict
 from agentteam_operator.kube.resources import Resource
+from agentteam_operator.observe import assemble
 from agentteam_operator.observe.observer import Observer
 
 from tests.simulation.faults import Fault
@@ -272,6 +273,16 @@ BUGS = (
         _steps_that_gave_way_are_dropped,
         "upgrade-superseded-in-Switching",
         (Fault.CRASH_AFTER,),
+    ),
+    Bug(
+        "a former team's objects are somebody else's",
+        lambda: mock.patch.object(assemble, "goes_with_former", return_value=False),
+        "created-again",
+    ),
+    Bug(
+        "a former team's pods are the new one's",
+        lambda: mock.patch.object(assemble, "_former_pods", return_value=frozenset()),
+        "created-again",
     ),
     Bug(
         "a lost status makes a new team",

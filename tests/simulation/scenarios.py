@@ -10,6 +10,7 @@ from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 
 from tests.simulation.behaviour import Behaviour
+from tests.simulation.created_again import AGAIN, CREATED_AGAIN
 from tests.simulation.scenario import (
     Deed,
     End,
@@ -352,6 +353,7 @@ ALL = {
     scenario.name: scenario
     for scenario in (
         *CREATIONS,
+        *CREATED_AGAIN,
         *GOOD_UPGRADES,
         *BAD_UPGRADES,
         *ABORTS,
@@ -365,5 +367,5 @@ ALL = {
     )
 }
 
-EXPLORED = (CREATE, UPGRADE, ROLLBACK, DELETION)
+EXPLORED = (CREATE, UPGRADE, ROLLBACK, DELETION, AGAIN)
 """Disturbed at every request and every piece of news."""

@@ -16,7 +16,7 @@ from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import APPLY, JSON, JSON_PATCH, MERGE_PATCH, KubeClient
 from agentteam_operator.kube.errors import AlreadyExists, Conflict, NotFound, Retryable
 from agentteam_operator.kube.resources import Resource
-from agentteam_operator.observe.assemble import controlled
+from agentteam_operator.observe.assemble import controlled, goes_with_former
 from agentteam_operator.observe.store import Store
 
 EVENTS_REMEMBERED = 10_000
@@ -140,6 +140,9 @@ class KubeWriter:
         """The live object, which must be controlled by this very team."""
         live = await self._client.get(resource, team.namespace, name)
         if not controlled(live, team.uid):
+            if goes_with_former(live, team):
+                self._store.put(resource, live)
+                raise Conflict(f"{resource.kind} {team.namespace}/{name} of an earlier {names.KIND} has still to go")
             self._store.add_foreign((team.namespace, team.name), (resource.kind, name))
             raise NameConflict(resource.kind, name, team.namespace)
         return live

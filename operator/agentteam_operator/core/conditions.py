@@ -91,7 +91,7 @@ def _verdict(view: View) -> tuple[TeamPhase, Finding]:
     if rollout is None:
         return TeamPhase.PENDING, Finding("Pending", "not looked at yet")
     if view.in_progress:
-        said = f"{_MOVING[rollout.phase]} {rollout.revision}: {rollout.message}"
+        said = f"{_MOVING[rollout.phase]} {rollout.revision}: {intent.awaits_former(view) or rollout.message}"
         paused = rollout.phase is Phase.AWAITING_PROMOTION
         return (TeamPhase.PAUSED if paused else TeamPhase.PROGRESSING), Finding(rollout.reason, said)
     if rollout.phase is Phase.FAILED and not view.status.active_revision:

@@ -26,12 +26,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from agentteam_operator.api.status import MAX_TRANSITIONS, Phase, RolloutStatus, Transition
-from agentteam_operator.core import plan, verdicts
+from agentteam_operator.core import plan, timing, verdicts
 from agentteam_operator.core.adopt import adopted
-from agentteam_operator.core.build import job
 from agentteam_operator.core.conditions import summarize, unreadable
 from agentteam_operator.core.entering import EFFECTS
 from agentteam_operator.core.gates import Finding, intent, judgement, pods, traffic
@@ -41,8 +40,8 @@ from agentteam_operator.core.view import JUDGED, View
 
 Gate = Callable[[View], Finding | None]
 
-VERDICT_ALLOWANCE_SECONDS = 15
-"""For the probe Job's verdict to be seen, beyond the Job's own deadline."""
+_WEIGHTY = frozenset({Phase.PREPARING, Phase.ROLLING_BACK, Phase.FAILED})
+"""Phases that aren't entered on the word of a cache, which may have missed something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
         status=view.status,
         actions=planned.actions,
         needs_live_read=(planned.needs_live_read or _is_weighty(view)) and not observed.live,
-        requeue_after_seconds=0 if planned.more else _next_look_seconds(view),
+        requeue_after_seconds=0 if planned.more else timing.next_look_seconds(view),
         sampling=view.phase in JUDGED and judgement.judged(view),
     )
 
@@ -182,7 +181,7 @@ def _is_weighty(view: View) -> bool:
     if rollout is None:
         return False
     news = [entry.phase for entry in rollout.transitions if entry.at == view.now]
-    return rollout.started_at == view.now or Phase.ROLLING_BACK in news or Phase.FAILED in news
+    return rollout.started_at == view.now or bool(_WEIGHTY & set(news))
 
 
 def advance(view: View) -> View:
@@ -240,7 +239,7 @@ def _restart_clock(view: View, rollout: RolloutStatus, to: Phase, found: Finding
     """The rollout at the beginning of a phase: its time, its deadline, its line in the timeline."""
     message = found.message[:1024]
     entry = Transition(phase=to, at=view.now, reason=found.reason, message=message)
-    seconds = _deadline_seconds(view, to)
+    seconds = timing.deadline_seconds(view, to)
     step = rollout.step + 1 if to is rollout.phase is Phase.SHIFTING else rollout.step
     pausing = to is Phase.AWAITING_PROMOTION  # the watch goes on where it stood
     return rollout.model_copy(
@@ -257,45 +256,3 @@ def _restart_clock(view: View, rollout: RolloutStatus, to: Phase, found: Finding
             "transitions": [*rollout.transitions, entry][-MAX_TRANSITIONS:],
         }
     )
-
-
-def _deadline_seconds(view: View, phase: Phase) -> float | None:
-    """How long a phase may last; None for those that are an end."""
-    settings = view.settings
-    match phase:
-        case Phase.PREPARING | Phase.SHIFTING | Phase.SWITCHING | Phase.ROLLING_BACK:
-            return settings.ready_timeout_seconds
-        case Phase.HEALTH_CHECKING:
-            return job.deadline_seconds(settings.health) + VERDICT_ALLOWANCE_SECONDS
-        case Phase.WATCHING:
-            return 2 * settings.watch_seconds + judgement.INCONCLUSIVE_HOLD_SECONDS
-        case Phase.SETTLING:
-            return 2 * judgement.settle_seconds(view) + judgement.INCONCLUSIVE_HOLD_SECONDS
-        case Phase.AWAITING_PROMOTION:
-            return settings.promotion_timeout_seconds
-        case _:
-            return None
-
-
-def _next_look_seconds(view: View) -> float | None:
-    """Seconds until time alone can change anything; None if only an event can."""
-    rollout = view.rollout
-    if rollout is None:
-        return None
-    start, settings = rollout.phase_started_at, view.settings
-    moments = [rollout.deadline, _seconds_after(start, settings.drain_seconds)]
-    if rollout.phase is Phase.FAILED:
-        moments.append(_seconds_after(start, pods.HEALTH_RETRY_SECONDS))
-    if view.in_progress:
-        dues = (
-            _seconds_after(start, settings.watch_seconds),
-            _seconds_after(start, judgement.settle_seconds(view)),
-            _seconds_after(rollout.step_started_at or start, view.step.hold_seconds),
-            _seconds_after(rollout.step_started_at or start, view.step.hold_seconds + settings.watch_seconds),
-        )
-        moments += [*dues, *(_seconds_after(due, judgement.INCONCLUSIVE_HOLD_SECONDS) for due in dues)]
-    return min(((due - view.now).total_seconds() for due in moments if due and due > view.now), default=None)
-
-
-def _seconds_after(moment: datetime, seconds: float) -> datetime:
-    return moment + timedelta(seconds=seconds)

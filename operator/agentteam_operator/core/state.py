@@ -147,11 +147,13 @@ class Observed:
     """Hash of the revision that the spec asks for."""
     revisions: Mapping[str, RevisionObserved] = field(default_factory=dict)
     active_service: ServiceObserved | None = None
-    preview_service: ServiceObserved | None = None
     children: Mapping[tuple[str, str], Manifest] = field(default_factory=dict)
     """Live objects that this team controls, by (kind, name); trimmed to what is compared."""
     foreign: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of objects that bear a name of ours but aren't controlled by this team's UID."""
+    former: frozenset[tuple[str, str]] = frozenset()
+    """(kind, name) of objects in our way that are about to go: those of an earlier team of this name, and their pods.
+    None of them is in `foreign`."""
     probe: ProbeObserved | None = None
     stray_pods: frozenset[str] = frozenset()
     """Names of pods that `server_selector(team)` matches but that are in no `revisions[...].pods`."""

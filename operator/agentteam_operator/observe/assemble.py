@@ -71,8 +71,9 @@ def assemble(
     status = read_status(team)
     spec, problems, target = (read_spec or parse_spec)(team)
     children = {key: item for key, item in objects.items() if key[0] not in _NOT_CHILDREN and controlled(item, ref.uid)}
-    others = frozenset(key for key in objects if key[0] not in _NOT_CHILDREN and key not in children)
     claimed = claimed_names(ref.name, spec, target, status)
+    others = {key for key in objects if key[0] not in _NOT_CHILDREN and key not in children} & claimed
+    former = frozenset(key for key in others if goes_with_former(objects[key], ref))
     pods = _server_pods(objects, pod_words or {})
     revisions = _revisions(ref, children, pods, documents or {})
     mine = {pod.name for revision in revisions.values() for pod in revision.pods if revision.deployment_uid}
@@ -84,9 +85,9 @@ def assemble(
         target=target,
         revisions=revisions,
         active_service=_service(names.active_service(ref.name), children, objects),
-        preview_service=_service(names.preview_service(ref.name), children, objects),
         children=children,
-        foreign=(foreign | others) & claimed,
+        foreign=((foreign & claimed) | others) - former,
+        former=former | _former_pods(pods, mine, claimed),
         probe=_probe(ref, status, children, objects),
         stray_pods=frozenset(pod.name for _, pod in pods if pod.name not in mine and not pod.terminating),
         snapshot=snapshot,
@@ -133,6 +134,28 @@ def controlled(item: Manifest, uid: str) -> bool:
     """The object's controller is this very team, not a namesake of another time."""
     owners = item.get("metadata", {}).get("ownerReferences") or []
     return any(owner.get("uid") == uid and owner.get("controller") for owner in owners)
+
+
+def goes_with_former(item: Manifest, team: TeamRef) -> bool:
+    """The object is on its way out, or will be soon: it is an AgentTeam's of the same name that is gone."""
+    metadata = item.get("metadata", {})
+    owners = metadata.get("ownerReferences") or []
+    return "deletionTimestamp" in metadata or any(
+        (owner.get("kind"), owner.get("name")) == (names.KIND, team.name) and owner.get("uid") != team.uid
+        for owner in owners
+    )
+
+
+def _former_pods(
+    pods: list[tuple[Manifest, PodObserved]], mine: set[str], claimed: frozenset[ObjectKey]
+) -> frozenset[ObjectKey]:
+    """Pods of Deployments that are gone and whose names are wanted: a new one's can't be told from them by name."""
+    deployments = [name for kind, name in claimed if kind == "Deployment"]
+    return frozenset(
+        ("Pod", pod.name)
+        for item, pod in pods
+        if pod.name not in mine and not pod.terminating and any(_made_by(item, name) for name in deployments)
+    )
 
 
 def _server_pods(objects: Objects, words: Mapping[str, str]) -> list[tuple[Manifest, PodObserved]]:

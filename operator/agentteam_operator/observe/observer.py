@@ -16,7 +16,7 @@ from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import KubeClient
 from agentteam_operator.kube.errors import KubeError, NotFound
 from agentteam_operator.kube.resources import Resource
-from agentteam_operator.observe.assemble import SpecReading, assemble, controlled, parse_spec
+from agentteam_operator.observe.assemble import SpecReading, assemble, controlled, goes_with_former, parse_spec
 from agentteam_operator.observe.claims import claimed_names, fixed_names, label_selector
 from agentteam_operator.observe.pods import is_starting, read_time
 from agentteam_operator.observe.store import Entry, Store, TeamKey
@@ -72,7 +72,7 @@ class Observer:
             return None
         observed = self._assemble(entry, documents, {}, live=live)
         checked = entry.names_checked_at == observed.team.resource_version
-        if (_begins(observed) and not checked) or entry.foreign:
+        if (_begins(observed) and not checked) or entry.foreign or (live and observed.former):
             await self._check_names(key, entry, observed)
         words = await self._pod_words(entry)
         return self._assemble(entry, documents, words, live=live)
@@ -134,19 +134,22 @@ class Observer:
 
     async def _check_names(self, key: TeamKey, entry: Entry, observed: Observed) -> None:
         """Look up, one by one, the names that this team needs and doesn't hold: a foreign object bears no label."""
-        team = observed.team.name
-        claimed = claimed_names(team, observed.spec, observed.target, observed.status)
-        wanted = fixed_names(team, observed.spec, observed.target) | (entry.foreign & claimed)
-        missing = sorted(name for name in wanted if name not in entry.children)
+        team = observed.team
+        claimed = claimed_names(team.name, observed.spec, observed.target, observed.status)
+        wanted = fixed_names(team.name, observed.spec, observed.target) | (entry.foreign & claimed) | observed.former
+        missing = sorted(name for name in wanted if name[0] != "Pod" and name not in observed.children)
         found = await asyncio.gather(
             *(self._client.find(resources.BY_KIND[kind], key[0], name) for kind, name in missing)
         )
         foreign = set()
         for (kind, name), item in zip(missing, found, strict=True):
+            resource, held = resources.BY_KIND[kind], entry.children.get((kind, name))
             if item is None:
+                if held is not None:
+                    self._store.remove(resource, held)
                 continue
-            if controlled(item, observed.team.uid):
-                self._store.put(resources.BY_KIND[kind], item)
+            if controlled(item, team.uid) or (_is_watched(item, team.name) and goes_with_former(item, team)):
+                self._store.put(resource, item)
             else:
                 foreign.add((kind, name))
         self._store.set_foreign(key, frozenset(foreign), observed.team.resource_version)
@@ -202,6 +205,12 @@ def _begins(observed: Observed) -> bool:
     if observed.spec is None or observed.spec.suspend:
         return False
     return rollout is None or rollout.revision != observed.target or rollout.reason == "NameConflict"
+
+
+def _is_watched(item: Manifest, team: str) -> bool:
+    """It bears the labels by which a team's objects are watched, so that its end will be told."""
+    labels = item["metadata"].get("labels") or {}
+    return labels.get(names.LABEL_TEAM) == team and labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
 
 
 def _documents(config_maps: list[dict[str, Any]]) -> dict[str, Mapping[str, Any]]:

@@ -207,13 +207,13 @@ async def test_a_foreign_object_is_never_written(
     assert entry.foreign == {(manifest["kind"], manifest["metadata"]["name"])}, "the next tick knows of it"
 
 
-async def test_a_namesake_of_an_earlier_team_is_foreign(
+async def test_what_an_earlier_team_of_the_name_owns_is_left_to_go(
     writer: KubeWriter, team: TeamRef, kube: KubeClient, namespace: str
 ) -> None:
     manifest = manifests(team)["service-account"]
     await writer.create(team, manifest)
     reborn = TeamRef(namespace, team.name, "another-uid", 1, "1")
-    with pytest.raises(NameConflict):
+    with pytest.raises(Conflict, match="of an earlier AgentTeam has still to go"):
         await writer.apply(reborn, manifests(reborn)["service-account"], "")
     assert not differs(manifest, await live(kube, namespace, manifest))
 

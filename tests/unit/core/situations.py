@@ -121,6 +121,8 @@ class Situation:
     """Revisions whose ready pods are the active Service's endpoints."""
     probe: ProbeObserved | None = None
     judgement: Judgement | None = None
+    foreign: frozenset[tuple[str, str]] = frozenset()
+    former: frozenset[tuple[str, str]] = frozenset()
     outcomes: Mapping[str, Outcome] = field(default_factory=lambda: {BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.PENDING})
 
     def view(self) -> View:
@@ -144,6 +146,8 @@ class Situation:
             revisions=revisions,
             active_service=ServiceObserved(names.server_selector(TEAM, self.selects), "5", frozenset(endpoints)),
             probe=self.probe,
+            foreign=self.foreign,
+            former=self.former,
             live=True,
         )
 

@@ -88,12 +88,38 @@ def test_pods_of_jobs_and_pods_that_ended_serve_nobody() -> None:
 
 def test_an_object_of_another_owner_is_foreign() -> None:
     foreign = objects.service()
-    foreign["metadata"]["ownerReferences"] = [objects.owner("uid-of-an-earlier-chat")]
+    foreign["metadata"]["ownerReferences"] = [{**objects.owner("uid-of-another-team"), "name": "other"}]
     team = trim(resources.AGENT_TEAM, objects.team(ingress={"host": "chat.example"}))
     found = assemble(team, {("Service", "chat"): foreign}, foreign=frozenset({("Ingress", "chat")}))
     assert found.foreign == {("Service", "chat"), ("Ingress", "chat")}
     assert found.active_service is None
     assert found.children == {}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        pytest.param({"ownerReferences": [objects.owner("uid-of-an-earlier-chat")]}, id="an-earlier-teams"),
+        pytest.param({"ownerReferences": [], "deletionTimestamp": objects.CREATED}, id="anybodys-on-its-way-out"),
+    ],
+)
+def test_what_is_about_to_go_is_not_foreign(metadata: dict[str, object]) -> None:
+    service = objects.service()
+    service["metadata"] |= metadata
+    found = assemble(trim(resources.AGENT_TEAM, objects.team()), {("Service", "chat"): service})
+    assert found.former == {("Service", "chat")}
+    assert found.foreign == frozenset()
+    assert found.active_service is None
+
+
+def test_pods_of_a_deployment_that_is_gone_are_in_the_way_of_one_of_its_name() -> None:
+    revision = observed().target
+    pod = objects.pod("left", revision)
+    found = observed((resources.POD, pod))
+    assert found.former == {("Pod", "left")}
+    leaving = {**pod, "metadata": {**pod["metadata"], "deletionTimestamp": objects.CREATED}}
+    assert observed((resources.POD, leaving)).former == frozenset()
+    assert observed((resources.POD, pod), (resources.DEPLOYMENT, objects.deployment(revision))).former == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -140,9 +166,7 @@ def test_endpoints_are_those_that_get_new_traffic(conditions: dict[str, bool], *
         (resources.ENDPOINT_SLICE, objects.endpoint_slice("chat-preview", objects.endpoint("b"))),
     )
     assert found.active_service is not None
-    assert found.preview_service is not None
     assert found.active_service.endpoints == (frozenset({"a"}) if serves else frozenset())
-    assert found.preview_service.endpoints == {"b"}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,9 @@ from agentteam_operator.core.view import View
 _MENDABLE = frozenset({"InvalidSpec", "NameConflict"})
 """Refusals that are looked at again, since what they complain of can be mended outside the spec."""
 
+FORMER_GOES_SECONDS = 60
+"""How long the objects of an earlier team of the same name are waited for; then they count as in the way for good."""
+
 
 def new_target(view: View) -> Finding | None:
     """The spec asks for a revision that doesn't serve, and that isn't known to be bad."""
@@ -68,12 +71,31 @@ def invalid(view: View) -> Finding | None:
             "NameConflict",
             f"{kind} {name} exists and isn't this AgentTeam's: delete or rename it, or rename the team",
         )
-    return None
+    return _left_behind(view)
+
+
+def _left_behind(view: View) -> Finding | None:
+    """What should have gone with an earlier team of this name was waited for in vain. Its pods are in nobody's way."""
+    left = [key for key in view.observed.former if key[0] != "Pod"]
+    refused = view.phase is Phase.FAILED and view.rollout is not None and view.rollout.reason == "NameConflict"
+    if not left or not (refused or (view.phase is Phase.VALIDATING and view.overdue)):
+        return None
+    kind, name = min(left)
+    said = f"{kind} {name} of an earlier AgentTeam {view.observed.team.name} hasn't gone: delete it"
+    return Finding("NameConflict", said)
+
+
+def awaits_former(view: View) -> str:
+    """What is waited for before the rollout begins, in words; empty when nothing is."""
+    if view.phase is not Phase.VALIDATING or not view.observed.former or view.overdue:
+        return ""
+    kind, name = min(view.observed.former)
+    return f"waiting for the objects of the previous team of this name to go, such as {kind} {name}"
 
 
 def valid(view: View) -> Finding | None:
-    """Nothing speaks against the spec."""
-    return None if invalid(view) else Finding("Valid", "the spec is valid")
+    """Nothing speaks against the spec, and nothing of an earlier team of this name is left to wait for."""
+    return None if invalid(view) or awaits_former(view) else Finding("Valid", "the spec is valid")
 
 
 def refused_for_now(view: View) -> bool:

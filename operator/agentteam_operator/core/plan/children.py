@@ -126,10 +126,9 @@ def _guarded(view: View) -> list[str]:
 
 def _apply_if_different(view: View, manifest: Manifest) -> Iterator[Action]:
     """Create what is missing, apply what differs, and leave alone what belongs to somebody else."""
-    key = (manifest["kind"], manifest["metadata"]["name"])
-    if key in view.observed.foreign:
+    if not _ours(view, manifest):
         return
-    live = view.observed.children.get(key)
+    live = view.observed.children.get((manifest["kind"], manifest["metadata"]["name"]))
     if live is None:
         yield CreateObject(manifest)
     elif diff.differs(manifest, live):
@@ -137,7 +136,8 @@ def _apply_if_different(view: View, manifest: Manifest) -> Iterator[Action]:
 
 
 def _ours(view: View, manifest: Manifest) -> bool:
-    return (manifest["kind"], manifest["metadata"]["name"]) not in view.observed.foreign
+    """Nobody else's object bears the name, nor one that is about to go."""
+    return (manifest["kind"], manifest["metadata"]["name"]) not in view.observed.foreign | view.observed.former
 
 
 _API_VERSIONS = {

@@ -1,0 +1,54 @@
+"""Times: how long each phase may last, and when time alone may change something."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from agentteam_operator.api.status import Phase
+from agentteam_operator.core.build import job
+from agentteam_operator.core.gates import intent, judgement, pods
+from agentteam_operator.core.view import View
+
+VERDICT_ALLOWANCE_SECONDS = 15
+"""For the probe Job's verdict to be seen, beyond the Job's own deadline."""
+
+
+def deadline_seconds(view: View, phase: Phase) -> float | None:
+    """How long a phase may last; None for those that are an end."""
+    settings = view.settings
+    ready = settings.ready_timeout_seconds
+    return {
+        Phase.VALIDATING: intent.FORMER_GOES_SECONDS,
+        Phase.PREPARING: ready,
+        Phase.HEALTH_CHECKING: job.deadline_seconds(settings.health) + VERDICT_ALLOWANCE_SECONDS,
+        Phase.SHIFTING: ready,
+        Phase.WATCHING: 2 * settings.watch_seconds + judgement.INCONCLUSIVE_HOLD_SECONDS,
+        Phase.AWAITING_PROMOTION: settings.promotion_timeout_seconds,
+        Phase.SWITCHING: ready,
+        Phase.SETTLING: 2 * judgement.settle_seconds(view) + judgement.INCONCLUSIVE_HOLD_SECONDS,
+        Phase.ROLLING_BACK: ready,
+    }.get(phase)
+
+
+def next_look_seconds(view: View) -> float | None:
+    """Seconds until time alone can change anything; None if only an event can."""
+    rollout = view.rollout
+    if rollout is None:
+        return None
+    start, settings = rollout.phase_started_at, view.settings
+    moments = [rollout.deadline, _seconds_after(start, settings.drain_seconds)]
+    if rollout.phase is Phase.FAILED:
+        moments.append(_seconds_after(start, pods.HEALTH_RETRY_SECONDS))
+    if view.in_progress:
+        dues = (
+            _seconds_after(start, settings.watch_seconds),
+            _seconds_after(start, judgement.settle_seconds(view)),
+            _seconds_after(rollout.step_started_at or start, view.step.hold_seconds),
+            _seconds_after(rollout.step_started_at or start, view.step.hold_seconds + settings.watch_seconds),
+        )
+        moments += [*dues, *(_seconds_after(due, judgement.INCONCLUSIVE_HOLD_SECONDS) for due in dues)]
+    return min(((due - view.now).total_seconds() for due in moments if due and due > view.now), default=None)
+
+
+def _seconds_after(moment: datetime, seconds: float) -> datetime:
+    return moment + timedelta(seconds=seconds)
