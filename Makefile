@@ -56,7 +56,7 @@ bench: setup ## measure, and write docs/benchmarks
 	@.venv/bin/python -m tests.cluster up --profile full
 	.venv/bin/python -m tests.bench
 
-images: setup ## build the operator's and the agent's image (IMAGE_REPOSITORY, IMAGE_TAG, IMAGE_BUILDER)
+images: setup ## build the images: operator, agent, scripted model (IMAGE_REPOSITORY, IMAGE_TAG, IMAGE_BUILDER)
 	@scripts/build-images
 
 crds: setup ## generate the CRDs from the models

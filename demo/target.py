@@ -2,7 +2,8 @@
 
 The local one (tests/cluster) is built and started as needed. With ``CLUSTER=existing`` it is the current kubeconfig's:
 kind and k3d take images from the local docker; any other cluster must be able to pull them, so they are pushed to
-``IMAGE_REPOSITORY``. ``IMAGE_BUILDER=none`` takes the images that are there already.
+``IMAGE_REPOSITORY``. ``IMAGE_BUILDER=none`` takes the images that are there already, and ``cluster`` builds them with
+tests/cluster, for a kubeconfig of its cluster. ``HELM_SET`` adds values of the chart, such as another Prometheus image.
 """
 
 from __future__ import annotations
@@ -24,10 +25,9 @@ from .screen import Screen
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCAL, EXISTING = "local", "existing"
-_BUILDS = os.environ.get("IMAGE_BUILDER") != "none"
+_CLUSTER, _DOCKER, _NONE = "cluster", "docker", "none"
 _TAIL_LINES = 30
-_TOOLS_CONTEXT = ROOT / "build" / "model-endpoint"
-_TOOLS_DOCKERFILE = ROOT / "tests" / "model_endpoint" / "Dockerfile"
+_IMAGES = ("agentteam-operator", "agentteam-agent", "agentteam-model-endpoint")
 _BUNDLED_PROMETHEUS = ("prometheus.image.repository=localhost/prometheus", "prometheus.image.tag=v3")
 
 
@@ -56,6 +56,8 @@ class Target:
     description: str
     tools: Tools
     images: Images
+    builder: str
+    """Who made the images: ``cluster`` (tests/cluster), ``docker``, or ``none`` of those."""
 
     @property
     def helm_values(self) -> list[str]:
@@ -69,20 +71,19 @@ class Target:
             f"image.tag={self.images.tag}",
             f"agentImage.repository={self.images.name('agentteam-agent').rpartition(':')[0]}",
             f"agentImage.tag={self.images.tag}",
-            f"podAnnotations.build={self._operator_build()}",
+            f"podAnnotations.build=image-{self._operator_build()}",  # bare digits would be a number to Helm
         ]
-        return [*values, *_BUNDLED_PROMETHEUS] if self.kind == LOCAL else values
+        own = os.environ.get("HELM_SET")
+        return [*values, *(_BUNDLED_PROMETHEUS if self.builder == _CLUSTER else ()), *([own] if own else ())]
 
     def _operator_build(self) -> str:
         operator = self.images.name("agentteam-operator")
-        if self.kind == LOCAL:
+        if self.builder == _DOCKER:
+            found = self.tools.run("docker", "image", "inspect", "--format", "{{.Id}}", operator).strip()
+        else:
             record = read_record(operator)
-            return record.image_id.removeprefix("sha256:")[:12] if record else "unknown"
-        try:
-            found = self.tools.run("docker", "image", "inspect", "--format", "{{.Id}}", operator)
-        except DemoError:
-            return "unknown"  # IMAGE_BUILDER=none, with images from elsewhere
-        return found.strip().removeprefix("sha256:")[:12]
+            found = record.image_id if record else "unknown"  # an image from elsewhere
+        return found.removeprefix("sha256:")[:12]
 
 
 def prepare(kind: str, screen: Screen) -> Target:
@@ -92,53 +93,50 @@ def prepare(kind: str, screen: Screen) -> Target:
         DemoError: one line with what is missing and the mend.
     """
     images = Images(os.environ.get("IMAGE_REPOSITORY", "localhost"), os.environ.get("IMAGE_TAG", "dev"))
-    return _local(images, screen) if kind == LOCAL else _existing(images, screen)
+    builder = os.environ.get("IMAGE_BUILDER", "")
+    return _local(images, builder, screen) if kind == LOCAL else _existing(images, builder, screen)
 
 
-def _local(images: Images, screen: Screen) -> Target:
+def _local(images: Images, builder: str, screen: Screen) -> Target:
     if sys.platform != "linux":
         raise DemoError(
             "the local cluster needs Linux: run with CLUSTER=existing on a cluster of your own, such as kind"
         )
     tools = Tools(kubeconfig=FULL.kubeconfig, bin_dir=bin_dir())
-    target = Target(LOCAL, "the local cluster of tests/cluster", tools, images)
+    target = Target(LOCAL, "the local cluster of tests/cluster", tools, images, _CLUSTER)
     _stream(screen, "python3 -m tests.cluster up")
-    if not _BUILDS:
-        return target
-    _stream(screen, "scripts/build-images", IMAGE_BUILDER="cluster")
-    _copy_tools_context()
-    _stream(
-        screen,
-        f"python3 -m tests.cluster build-image --file {_TOOLS_DOCKERFILE.relative_to(ROOT)}"
-        f" --tag {images.model_endpoint} --build-arg AGENT_IMAGE={images.name('agentteam-agent')}"
-        f" {_TOOLS_CONTEXT.relative_to(ROOT)}",
-    )
+    if builder != _NONE:
+        _stream(screen, "scripts/build-images", IMAGE_BUILDER=_CLUSTER)
     return target
 
 
-def _existing(images: Images, screen: Screen) -> Target:
+def _existing(images: Images, builder: str, screen: Screen) -> Target:
+    builder = _existing_builder(builder)
     tools = Tools(kubeconfig=None, bin_dir=None)
-    for program, mend in {
-        "kubectl": "install it and choose a context",
-        "helm": "install Helm 3 or 4",
-        "docker": "install it: it builds the images",
-    }.items():
-        if shutil.which(program) is None:
-            raise DemoError(f"{program} is not on PATH, and CLUSTER=existing needs it: {mend}")
     context = tools.kubectl("config", "current-context").strip()
     tools.kubectl("get", "--raw", "/readyz", timeout_seconds=20)
-    target = Target(EXISTING, f"the kubeconfig's current context, {context}", tools, images)
-    if not _BUILDS:
-        return target
-    deliver = _delivery(context, images)
-    _stream(screen, "scripts/build-images", IMAGE_BUILDER="docker")
-    _copy_tools_context()
-    build = f"docker build --file {_TOOLS_DOCKERFILE.relative_to(ROOT)} --tag {images.model_endpoint}"
-    agent = images.name("agentteam-agent")
-    _stream(screen, f"{build} --build-arg AGENT_IMAGE={agent} {_TOOLS_CONTEXT.relative_to(ROOT)}")
-    for image in ("agentteam-operator", "agentteam-agent", "agentteam-model-endpoint"):
-        _stream(screen, f"{deliver} {images.name(image)}")
+    target = Target(EXISTING, f"the kubeconfig's current context, {context}", tools, images, builder)
+    deliver = _delivery(context, images) if builder == _DOCKER else ""
+    if builder != _NONE:
+        _stream(screen, "scripts/build-images", IMAGE_BUILDER=builder)
+    if deliver:
+        for image in _IMAGES:
+            _stream(screen, f"{deliver} {images.name(image)}")
     return target
+
+
+def _existing_builder(asked_for: str) -> str:
+    """Docker unless another is asked for, once all programs that it takes are there."""
+    builder = _DOCKER if asked_for in {"", "auto"} else asked_for
+    if builder not in {_DOCKER, _CLUSTER, _NONE}:
+        raise DemoError(f"IMAGE_BUILDER={builder} can't serve CLUSTER=existing: choose docker, cluster or none")
+    needed = {"kubectl": "install it and choose a context", "helm": "install Helm 3 or 4"}
+    if builder == _DOCKER:
+        needed |= {"docker": "it builds the images; IMAGE_BUILDER=none takes those that the nodes have or can pull"}
+    for program, mend in needed.items():
+        if shutil.which(program) is None:
+            raise DemoError(f"{program} is not on PATH, and CLUSTER=existing needs it: {mend}")
+    return builder
 
 
 def _delivery(context: str, images: Images) -> str:
@@ -153,13 +151,6 @@ def _delivery(context: str, images: Images) -> str:
             " set IMAGE_REPOSITORY to a registry that you may push to and they may pull from"
         )
     return "docker push"
-
-
-def _copy_tools_context() -> None:
-    shutil.rmtree(_TOOLS_CONTEXT, ignore_errors=True)
-    for package in ("model_endpoint", "load"):
-        ignored = shutil.ignore_patterns("__pycache__", "Dockerfile", "*.md", "*.yaml")
-        shutil.copytree(ROOT / "tests" / package, _TOOLS_CONTEXT / package, ignore=ignored)
 
 
 def _stream(screen: Screen, command: str, **environment: str) -> None:
