@@ -9,22 +9,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from agentteam_operator.api.status import AgentTeamStatus, Condition, Phase, TeamPhase
-from agentteam_operator.core import names
+from agentteam_operator.core import names, progress
 from agentteam_operator.core.gates import Finding, intent
 from agentteam_operator.core.state import Observed
 from agentteam_operator.core.view import View, unready_words
-
-_MOVING = {
-    Phase.VALIDATING: "validating",
-    Phase.PREPARING: "starting pods of",
-    Phase.HEALTH_CHECKING: "checking the health of",
-    Phase.SHIFTING: "shifting traffic to",
-    Phase.WATCHING: "watching",
-    Phase.AWAITING_PROMOTION: "waiting for a person to promote",
-    Phase.SWITCHING: "switching all traffic to",
-    Phase.SETTLING: "settling on",
-    Phase.ROLLING_BACK: "rolling back",
-}
 
 
 def unreadable(observed: Observed, now: datetime) -> AgentTeamStatus:
@@ -91,9 +79,9 @@ def _verdict(view: View) -> tuple[TeamPhase, Finding]:
     if rollout is None:
         return TeamPhase.PENDING, Finding("Pending", "not looked at yet")
     if view.in_progress:
-        said = f"{_MOVING[rollout.phase]} {rollout.revision}: {intent.awaits_former(view) or rollout.message}"
         paused = rollout.phase is Phase.AWAITING_PROMOTION
-        return (TeamPhase.PAUSED if paused else TeamPhase.PROGRESSING), Finding(rollout.reason, said)
+        said = Finding(rollout.reason, progress.words(view, rollout))
+        return (TeamPhase.PAUSED if paused else TeamPhase.PROGRESSING), said
     if rollout.phase is Phase.FAILED and not view.status.active_revision:
         return TeamPhase.FAILED, Finding(rollout.reason, rollout.message)
     complaint = _not_what_was_asked_for(view)

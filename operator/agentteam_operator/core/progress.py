@@ -1,0 +1,71 @@
+"""What a rollout under way is doing, and what holds it, in one line for whoever was woken at night.
+
+Nothing in the line changes by the clock alone: it says what is in the rest of the status, or what the cluster says of
+the pods, so that it costs no write of its own each second.
+"""
+
+from __future__ import annotations
+
+from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
+from agentteam_operator.core.gates import intent, judgement
+from agentteam_operator.core.view import View, unready_words
+
+_MOVING = {
+    Phase.VALIDATING: "validating",
+    Phase.PREPARING: "starting pods of",
+    Phase.HEALTH_CHECKING: "checking the health of",
+    Phase.SHIFTING: "shifting traffic to",
+    Phase.WATCHING: "watching",
+    Phase.AWAITING_PROMOTION: "waiting for a person to promote",
+    Phase.SWITCHING: "switching all traffic to",
+    Phase.SETTLING: "settling on",
+    Phase.ROLLING_BACK: "rolling back",
+}
+
+
+def words(view: View, rollout: RolloutStatus) -> str:
+    """The rollout in progress: its phase and revision, then what holds it, or else why it came to this phase."""
+    return f"{_MOVING[rollout.phase]} {rollout.revision}: {_held(view, rollout) or rollout.message}"
+
+
+def _held(view: View, rollout: RolloutStatus) -> str:
+    match rollout.phase:
+        case Phase.VALIDATING:
+            return intent.awaits_former(view)
+        case Phase.PREPARING:
+            return _stuck_pods(view)
+        case Phase.SHIFTING:
+            return _held_step(view, rollout)
+        case Phase.WATCHING | Phase.SETTLING:
+            undecided = _undecided(rollout) if judgement.judged(view) else ""
+            return f"{rollout.weight} %, not decided yet: {undecided}" if undecided else ""
+        case _:
+            return ""
+
+
+def _held_step(view: View, rollout: RolloutStatus) -> str:
+    """The share of traffic, and what the next step waits for beyond its time."""
+    share = f"{rollout.weight} %"
+    if rollout.step_started_at is None:
+        stuck = _stuck_pods(view)
+        return f"{share}, waiting for pods: {stuck}" if stuck else share
+    if view.elapsed(rollout.step_started_at) < view.step.hold_seconds:
+        return f"{share} for {view.step.hold_seconds:g} s"
+    return f"{share}, held: {_undecided(rollout) or 'too few answers to go on'}"
+
+
+def _undecided(rollout: RolloutStatus) -> str:
+    """The first metric that holds; else the first that can't say yet."""
+    for wanted in (Verdict.PENDING, Verdict.INCONCLUSIVE):
+        for gate in rollout.gates:
+            if gate.verdict is wanted and gate.message:
+                return f"{gate.name}: {gate.message}"
+    return ""
+
+
+def _stuck_pods(view: View) -> str:
+    """Pods that have been starting for so long that the cluster was asked why; the states of a normal start aren't."""
+    green = view.green
+    if green is None:
+        return ""
+    return unready_words(green) if green.message or any(pod.message and not pod.ready for pod in green.pods) else ""

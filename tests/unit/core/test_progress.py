@@ -1,0 +1,81 @@
+"""The one line that says what a rollout is doing, and what holds it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from agentteam_operator.api.status import GateStatus, Phase, Verdict
+from agentteam_operator.core import progress
+from agentteam_operator.core.decide import decide
+from agentteam_operator.core.view import View
+
+from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, Situation, pods, revision_of
+
+FEW = "green has given 4 answers, fewer than minSamples 20"
+STEPS = {"traffic": {"steps": [{"weight": 25, "holdSeconds": 60}]}}
+
+
+def gate(verdict: Verdict, message: str = FEW, name: str = "errorRate") -> GateStatus:
+    return GateStatus(name=name, verdict=verdict, message=message, at=NOW)
+
+
+def line(situation: Situation, *gates: GateStatus, weight: int = 25) -> str:
+    view = situation.view()
+    assert view.rollout is not None
+    rollout = view.rollout.model_copy(update={"gates": list(gates), "weight": weight, "message": "as it began"})
+    view = View(view.observed, ENVIRONMENT, NOW, view.spec, view.status.model_copy(update={"rollout": rollout}))
+    return progress.words(view, rollout)
+
+
+def shifting(held_seconds: float | None) -> Situation:
+    return replace(CALM[Phase.SHIFTING], rollout=STEPS, step_held_seconds=held_seconds)
+
+
+@pytest.mark.parametrize(
+    ("held_seconds", "gates", "words"),
+    [
+        pytest.param(10, [gate(Verdict.INCONCLUSIVE)], "25 % for 60 s", id="its-time-runs"),
+        pytest.param(60, [gate(Verdict.INCONCLUSIVE)], f"25 %, held: errorRate: {FEW}", id="too-few-answers"),
+        pytest.param(60, [], "25 %, held: too few answers to go on", id="nobody-says-why"),
+        pytest.param(
+            60,
+            [gate(Verdict.INCONCLUSIVE), gate(Verdict.PENDING, "Prometheus failed 2 times", "slowness")],
+            "25 %, held: slowness: Prometheus failed 2 times",
+            id="what-holds-comes-first",
+        ),
+        pytest.param(None, [], "25 %", id="not-reached"),
+    ],
+)
+def test_a_step_says_its_share_and_what_holds_it(
+    held_seconds: float | None, gates: list[GateStatus], words: str
+) -> None:
+    assert line(shifting(held_seconds), *gates) == f"shifting traffic to {GREEN}: {words}"
+
+
+def test_a_watch_says_what_is_not_decided_yet() -> None:
+    watching = CALM[Phase.WATCHING]
+    assert line(watching, gate(Verdict.INCONCLUSIVE)) == f"watching {GREEN}: 25 %, not decided yet: errorRate: {FEW}"
+    assert line(watching, gate(Verdict.PASSED)) == f"watching {GREEN}: as it began"
+
+
+def test_pods_that_do_not_start_are_named_but_a_normal_start_is_not() -> None:
+    preparing = CALM[Phase.PREPARING]
+    starting = revision_of(GREEN, 1, 1, waiting_reason="ContainerCreating")
+    assert line(replace(preparing, green=starting)) == f"starting pods of {GREEN}: as it began"
+    (stuck,) = pods(GREEN, 0, 1)
+    green = replace(starting, pods=(replace(stuck, message="FailedMount: secret keys not found"),))
+    assert line(replace(preparing, green=green)) == (
+        f"starting pods of {GREEN}: pod {stuck.name}: FailedMount: secret keys not found"
+    )
+
+
+@pytest.mark.parametrize("phase", [Phase.PREPARING, Phase.SHIFTING, Phase.WATCHING, Phase.SETTLING])
+def test_the_line_does_not_change_with_the_clock(phase: Phase) -> None:
+    observed = replace(CALM[phase], rollout=STEPS, step_held_seconds=5).observed()
+    first = decide(observed, ENVIRONMENT, NOW)
+    assert GREEN in first.status.message
+    again = decide(replace(observed, status=first.status), ENVIRONMENT, NOW + timedelta(seconds=1))
+    assert again.status.to_document() == first.status.to_document(), "a status write for nothing"
+    assert BLUE not in first.status.message
