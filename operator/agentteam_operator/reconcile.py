@@ -21,7 +21,7 @@ from agentteam_operator.api.status import AgentTeamStatus, Phase, Transition
 from agentteam_operator.apply import ClusterWriter, NameConflict, execute
 from agentteam_operator.core.decide import decide
 from agentteam_operator.core.state import Decision, EmitEvent, Environment, Observed
-from agentteam_operator.kube.errors import Conflict, KubeError, NotFound, Retryable
+from agentteam_operator.kube.errors import Conflict, KubeError, NamespaceEnding, NotFound, Retryable
 from agentteam_operator.metrics import Metrics
 from agentteam_operator.observe.assemble import UnknownStatus
 from agentteam_operator.observe.observer import awaits_words
@@ -85,6 +85,8 @@ class Reconciler:
         self._failures: dict[TeamKey, int] = {}
         self._busy: dict[TeamKey, int] = {}
         self._read_live: set[TeamKey] = set()
+        self._ending: dict[TeamKey, str] = {}
+        """UIDs of the teams whose namespaces are being deleted."""
         self.acting = asyncio.Event()
         """Set while this replica may act."""
 
@@ -146,8 +148,8 @@ class Reconciler:
     async def _tick(self, key: TeamKey) -> tuple[KubeError, ...]:
         """What of the decision couldn't be carried out."""
         observed = await self._observer.observe(key, live=key in self._read_live)
-        if observed is None:
-            self._forget(key)
+        if observed is None or observed.team.uid == self._ending.get(key):
+            self._forget(key, ending=observed is not None)
             return ()
         decision = decide(observed, self._environment(), self._clock())
         if decision.needs_live_read and not observed.live:
@@ -160,6 +162,11 @@ class Reconciler:
         self._want_samples(key, observed, decision)
         recorded = partial(self._note_transitions, key, observed.status, decision.status)
         executed = await execute(decision, observed, self._writer, self._count, recorded)
+        if any(isinstance(error, NamespaceEnding) for error in executed.failures):
+            log.info("namespace_ending", namespace=key[0], team=key[1])
+            self._ending[key] = observed.team.uid
+            self._forget(key, ending=True)
+            return ()
         overtaxed = any(isinstance(error, Retryable) for error in executed.failures)
         self._appoint(key, observed, decision, changed=executed.changed and not overtaxed)
         return executed.failures
@@ -205,7 +212,10 @@ class Reconciler:
     def _count(self, action: str, kind: str, result: str) -> None:
         self._metrics.actions.labels(action, kind, result).inc()
 
-    def _forget(self, key: TeamKey) -> None:
+    def _forget(self, key: TeamKey, *, ending: bool = False) -> None:
+        """Let go of a team that is no more, or that goes with its namespace, whatever wakes it until then."""
+        if not ending:
+            self._ending.pop(key, None)
         self._sampler.want(key, None)
         self._failures.pop(key, None)
         self._busy.pop(key, None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http
+from collections.abc import Mapping
+from typing import Any
 
 
 class KubeError(Exception):
@@ -49,6 +51,10 @@ class Terminal(KubeError):  # noqa: N818
     """The request is wrong or forbidden: repeating it changes nothing until someone changes something else."""
 
 
+class NamespaceEnding(Terminal):
+    """The namespace is being deleted: nothing is made in it any more, and all that is in it goes."""
+
+
 def error_of(status: int, what: str, body: object, retry_after: str = "") -> KubeError:
     """The typed error of an answer with a status of 400 or more.
 
@@ -71,7 +77,13 @@ def error_of(status: int, what: str, body: object, retry_after: str = "") -> Kub
     if status in {http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.UNAUTHORIZED} or status >= http.HTTPStatus(500):
         # 401 is transient here: a bound token is re-read from its file once it has been renewed.
         return Retryable(message, status=status, retry_after_seconds=_seconds(retry_after))
-    return Terminal(message, status=status)
+    return (NamespaceEnding if _says_namespace_ends(fields) else Terminal)(message, status=status)
+
+
+def _says_namespace_ends(body: Mapping[str, Any]) -> bool:
+    """The cause that the API server's own admission gives for a 403, next to words that may change."""
+    causes = (body.get("details") or {}).get("causes") or []
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
 
 
 def _seconds(text: str) -> float:

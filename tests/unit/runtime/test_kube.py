@@ -11,6 +11,7 @@ from agentteam_operator.kube.errors import (
     Conflict,
     Gone,
     KubeError,
+    NamespaceEnding,
     NotFound,
     Retryable,
     Silent,
@@ -57,6 +58,13 @@ def test_errors_by_what_can_be_done(status: int, reason: str, kind: type[KubeErr
     error = error_of(status, "create Service ns/a", {"reason": reason, "message": "the server's words"})
     assert type(error) is kind
     assert str(error) == f"create Service ns/a: the server's words (HTTP {status})"
+
+
+def test_a_refusal_because_the_namespace_is_being_deleted_is_known_by_its_cause() -> None:
+    body = {"reason": "Forbidden", "message": "no", "details": {"causes": [{"reason": "NamespaceTerminating"}]}}
+    assert type(error_of(403, "create Service ns/a", body)) is NamespaceEnding
+    other = {**body, "details": {"causes": [{"reason": "FieldValueInvalid"}]}}
+    assert type(error_of(403, "create Service ns/a", other)) is Terminal
 
 
 def test_the_servers_wish_for_patience_is_kept() -> None:

@@ -278,6 +278,23 @@ THROTTLED = errors.Retryable("too many requests (HTTP 429)", retry_after_seconds
 CHANGED = errors.Conflict("changed since it was read")
 
 
+async def test_a_team_whose_namespace_is_being_deleted_is_left_alone(bench: Bench) -> None:
+    bench.script.refused = {"ConfigMap": errors.NamespaceEnding("create ConfigMap: because it is being terminated")}
+    bench.script.decisions = [decision(CREATE, requeue_after_seconds=5), decision(CREATE)]
+    with capture_logs() as logs:
+        await bench.reconciler.tick(KEY)
+        await bench.reconciler.tick(KEY)
+    assert [line["event"] for line in logs] == ["namespace_ending"]
+    assert bench.queue.seconds == [], "nothing is tried again"
+    assert len(bench.script.decisions) == 1, "the second tick decides nothing"
+    assert bench.script.written == [], "no Event can be made there either"
+    bench.script.exists = False
+    await bench.reconciler.tick(KEY)
+    bench.script.exists, bench.script.refused = True, {}
+    await bench.reconciler.tick(KEY)
+    assert bench.script.written == ["create chat ConfigMap"], "a namespace of that name may be made again"
+
+
 @pytest.mark.parametrize(
     ("refused", "result", "seconds", "told"),
     [
