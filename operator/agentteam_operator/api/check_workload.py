@@ -5,7 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 
 from agentteam_operator.api.field_problems import Found
-from agentteam_operator.api.pod import RESERVED_ENV_NAMES, RESERVED_KEY_PREFIXES, EnvSource, EnvVar, PodSettings
+from agentteam_operator.api.pod import (
+    RESERVED_ENV_NAMES,
+    RESERVED_KEY_PREFIXES,
+    EnvSource,
+    EnvVar,
+    PodSettings,
+    TaintEffect,
+    Toleration,
+    TolerationOperator,
+)
 from agentteam_operator.api.volumes import (
     RESERVED_MOUNT_PATHS,
     RESERVED_VOLUME_PREFIX,
@@ -72,15 +81,31 @@ def check_variable(variable: EnvVar) -> Found:
     if (variable.value is None) == (variable.value_from is None):
         message = f"variable {variable.name} has exactly one of value and valueFrom: keep one of them"
         yield "", variable.name, message
-    if variable.name in RESERVED_ENV_NAMES:
-        own = " and ".join(RESERVED_ENV_NAMES)
-        yield ".name", variable.name, f"the operator sets {own} itself: remove them"
+    if variable.name.upper() in RESERVED_ENV_NAMES:
+        yield ".name", variable.name, f"variable {variable.name} belongs to the operator: remove it"
 
 
 def check_env_source(source: EnvSource) -> Found:
     """A source that is none or two."""
     if (source.secret_key_ref is None) == (source.config_map_key_ref is None):
         yield "", None, "valueFrom has exactly one of secretKeyRef and configMapKeyRef: keep one of them"
+
+
+def check_toleration(toleration: Toleration) -> Found:
+    """What the API server would refuse in the pods themselves: values and times where they mean nothing."""
+    if toleration.operator is TolerationOperator.EXISTS and toleration.value:
+        rule = "operator Exists takes no value"
+        yield ".value", toleration.value, f"{rule}: remove value {toleration.value}, or set operator to Equal"
+    if toleration.operator is TolerationOperator.EQUAL and not toleration.key:
+        mend = "set it, or set operator to Exists to tolerate every taint"
+        yield ".key", toleration.key, f"operator Equal needs key: {mend}"
+    if toleration.toleration_seconds is not None and toleration.effect is not TaintEffect.NO_EXECUTE:
+        mend = "remove it, or set effect to NoExecute"
+        yield (
+            ".tolerationSeconds",
+            toleration.toleration_seconds,
+            f"tolerationSeconds belongs to effect NoExecute: {mend}",
+        )
 
 
 def check_volume(volume: Volume) -> Found:
@@ -96,7 +121,7 @@ def check_volume(volume: Volume) -> Found:
 
 
 def check_mount(mount: VolumeMount) -> Found:
-    """A mount over what belongs to the operator."""
+    """A mount over what belongs to the operator, or a path that leads upwards."""
     own = " and ".join(RESERVED_MOUNT_PATHS)
     mounted = mount.mount_path.rstrip("/") + "/"
     if any(mounted.startswith(f"{path}/") or f"{path}/".startswith(mounted) for path in RESERVED_MOUNT_PATHS):
@@ -105,3 +130,9 @@ def check_mount(mount: VolumeMount) -> Found:
     if mount.mount_path == SCRATCH_PATH:
         rule = f"{SCRATCH_PATH} is the container's own scratch directory"
         yield ".mountPath", mount.mount_path, f"{rule}: mount elsewhere, such as {SCRATCH_PATH}/files"
+    if {".", ".."} & set(mount.mount_path.split("/")):
+        rule = f"mountPath {mount.mount_path} may have no part '.' or '..'"
+        yield ".mountPath", mount.mount_path, f"{rule}: write the path that it leads to"
+    if ".." in mount.sub_path.split("/"):
+        message = f"subPath {mount.sub_path} may have no part '..': name a path within the volume"
+        yield ".subPath", mount.sub_path, message

@@ -17,7 +17,7 @@ from agentteam_operator.api import check_rollout, check_team, check_workload
 from agentteam_operator.api.base import DNS_LABEL_PATTERN, ApiModel
 from agentteam_operator.api.field_problems import FieldProblem, Found, shorten
 from agentteam_operator.api.models import ModelSpec
-from agentteam_operator.api.pod import EnvSource, EnvVar, PodSettings
+from agentteam_operator.api.pod import EnvSource, EnvVar, PodSettings, Toleration
 from agentteam_operator.api.resource import MAX_NAME_LENGTH
 from agentteam_operator.api.rollout import AnalysisMetric, TrafficSettings
 from agentteam_operator.api.spec import AgentTeamSpec
@@ -121,6 +121,7 @@ _CHECKS: dict[type[BaseModel], Callable[[Any], Found]] = {
     Resources: check_workload.check_resources,
     PodSettings: check_workload.check_pod,
     EnvVar: check_workload.check_variable,
+    Toleration: check_workload.check_toleration,
     EnvSource: check_workload.check_env_source,
     Volume: check_workload.check_volume,
     VolumeMount: check_workload.check_mount,

@@ -14,6 +14,7 @@ from agentteam_operator.api.base import (
     LabelValue,
     LocalObjectRef,
     OptionalObjectName,
+    OptionalQualifiedName,
     QualifiedName,
     Rule,
     list_map,
@@ -22,7 +23,16 @@ from agentteam_operator.api.volumes import Volume, VolumeMount
 from agentteam_operator.api.workload import Annotations
 
 RESERVED_KEY_PREFIXES = ("agentteam.dev/", "app.kubernetes.io/")
-RESERVED_ENV_NAMES = ("AUTOGEN_REVISION", "AUTOGEN_GRACE_PERIOD_SECONDS")
+RESERVED_ENV_NAMES = (
+    "AUTOGEN_REVISION",
+    "AUTOGEN_GRACE_PERIOD_SECONDS",
+    "AUTOGEN_CONFIG",
+    "AUTOGEN_SECRETS_DIR",
+    "AUTOGEN_HOST",
+    "AUTOGEN_PORT",
+    "AUTOGEN_METRICS_PORT",
+)
+"""Settings of the agent server that the pod's other parts rely on: ports, probes, mounts. It reads them in any case."""
 
 _RESERVED_KEYS_CEL = "k.startsWith('agentteam.dev/') || k.startsWith('app.kubernetes.io/')"
 
@@ -55,8 +65,9 @@ class EnvVar(ApiModel):
             message_expression="'variable ' + self.name + ' has exactly one of value and valueFrom: keep one of them'",
         ),
         Rule(
-            f"!(self.name in {list(RESERVED_ENV_NAMES)})",
-            f"the operator sets {' and '.join(RESERVED_ENV_NAMES)} itself: remove them",
+            f"!(self.name.upperAscii() in {list(RESERVED_ENV_NAMES)})",
+            f"{', '.join(RESERVED_ENV_NAMES)} belong to the operator: remove them",
+            message_expression="'variable ' + self.name + ' belongs to the operator: remove it'",
             field_path=".name",
         ),
     )
@@ -87,7 +98,27 @@ class TaintEffect(StrEnum):
 class Toleration(ApiModel):
     """Lets pods run on nodes with a matching taint."""
 
-    key: Annotated[str, Field(max_length=317)] = ""
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.operator != 'Exists' || self.value == ''",
+            "operator Exists takes no value: remove value, or set operator to Equal",
+            message_expression="'operator Exists takes no value: remove value ' + self.value"
+            " + ', or set operator to Equal'",
+            field_path=".value",
+        ),
+        Rule(
+            "self.operator != 'Equal' || self.key != ''",
+            "operator Equal needs key: set it, or set operator to Exists to tolerate every taint",
+            field_path=".key",
+        ),
+        Rule(
+            "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'",
+            "tolerationSeconds belongs to effect NoExecute: remove it, or set effect to NoExecute",
+            field_path=".tolerationSeconds",
+        ),
+    )
+
+    key: OptionalQualifiedName = ""
     """Key of the taint; empty, with operator Exists, matches all."""
     operator: TolerationOperator = TolerationOperator.EQUAL
     """Equal (key and value) or Exists (key alone)."""

@@ -104,6 +104,20 @@ class VolumeMount(ApiModel):
             f"{SCRATCH_PATH} is the container's own scratch directory: mount elsewhere, such as {SCRATCH_PATH}/files",
             field_path=".mountPath",
         ),
+        Rule(
+            "!self.mountPath.split('/').exists(part, part in ['.', '..'])",
+            "mountPath may have no part '.' or '..': write the path that it leads to",
+            message_expression="'mountPath ' + self.mountPath"
+            " + ' may have no part \\'.\\' or \\'..\\': write the path that it leads to'",
+            field_path=".mountPath",
+        ),
+        Rule(
+            "!has(self.subPath) || !('..' in self.subPath.split('/'))",
+            "subPath may have no part '..': name a path within the volume",
+            message_expression="'subPath ' + self.subPath"
+            " + ' may have no part \\'..\\': name a path within the volume'",
+            field_path=".subPath",
+        ),
     )
 
     name: DnsLabel

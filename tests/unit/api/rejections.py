@@ -232,9 +232,18 @@ REJECTIONS = (
             f"variable of the operator's: {name}",
             _pod(env=[{"name": name, "value": "x"}]),
             "spec.pod.env[0].name",
-            "the operator sets AUTOGEN_REVISION and AUTOGEN_GRACE_PERIOD_SECONDS itself: remove them",
+            f"variable {name} belongs to the operator: remove it",
         )
-        for name in ("AUTOGEN_REVISION", "AUTOGEN_GRACE_PERIOD_SECONDS")
+        for name in (
+            "AUTOGEN_REVISION",
+            "AUTOGEN_GRACE_PERIOD_SECONDS",
+            "AUTOGEN_CONFIG",
+            "AUTOGEN_SECRETS_DIR",
+            "AUTOGEN_HOST",
+            "AUTOGEN_PORT",
+            "AUTOGEN_METRICS_PORT",
+            "autogen_port",
+        )
     ),
     *(
         Rejection(
@@ -289,6 +298,58 @@ REJECTIONS = (
             _OWN_PATHS,
         )
         for path in ("/", "/etc", "/etc/agentteam", "/etc/agentteam/app.yaml", "/var/run/secrets/agentteam/llm", "/var")
+    ),
+    *(
+        Rejection(
+            f"mount with mountPath {path}",
+            _pod(volumes=[{"name": "data", "emptyDir": {}}], volumeMounts=[{"name": "data", "mountPath": path}]),
+            "spec.pod.volumeMounts[0].mountPath",
+            f"mountPath {path} may have no part '.' or '..': write the path that it leads to",
+        )
+        for path in ("/data/../etc/agentteam", "/./etc/agentteam", "/data/..")
+    ),
+    *(
+        Rejection(
+            f"mount with subPath {path}",
+            _pod(
+                volumes=[{"name": "data", "emptyDir": {}}],
+                volumeMounts=[{"name": "data", "mountPath": "/data", "subPath": path}],
+            ),
+            "spec.pod.volumeMounts[0].subPath",
+            f"subPath {path} may have no part '..': name a path within the volume",
+        )
+        for path in ("..", "../etc", "a/..", "a/../b")
+    ),
+    *(
+        Rejection(
+            f"toleration with {what}", _pod(tolerations=[toleration]), f"spec.pod.tolerations[0].{field}", message
+        )
+        for what, toleration, field, message in (
+            (
+                "Exists and a value",
+                {"key": "dedicated", "operator": "Exists", "value": "agents"},
+                "value",
+                "operator Exists takes no value: remove value agents, or set operator to Equal",
+            ),
+            (
+                "no key and a value",
+                {"value": "agents"},
+                "key",
+                "operator Equal needs key: set it, or set operator to Exists to tolerate every taint",
+            ),
+            (
+                "seconds for every effect",
+                {"key": "dedicated", "value": "agents", "tolerationSeconds": 60},
+                "tolerationSeconds",
+                "tolerationSeconds belongs to effect NoExecute: remove it, or set effect to NoExecute",
+            ),
+            (
+                "seconds for NoSchedule",
+                {"key": "dedicated", "operator": "Exists", "effect": "NoSchedule", "tolerationSeconds": 60},
+                "tolerationSeconds",
+                "tolerationSeconds belongs to effect NoExecute: remove it, or set effect to NoExecute",
+            ),
+        )
     ),
     Rejection(
         "mount at /tmp",
