@@ -162,5 +162,5 @@ def _result_object(result: TargetResult) -> dict[str, Any]:
 
 def _message(results: list[TargetResult], failed: list[TargetResult]) -> str:
     if not failed:
-        return f"all {len(results)} pods are healthy"
-    return f"{len(failed)} of {len(results)} pods aren't healthy; {failed[0].target}: {failed[0].error}"
+        return f"all {len(results)} pods are healthy" if len(results) > 1 else "the only pod is healthy"
+    return f"{len(failed)} of {len(results)} pods not healthy; {failed[0].target}: {failed[0].error}"

@@ -23,6 +23,7 @@ from agentteam_operator.core.evidence import with_evidence
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
 from agentteam_operator.core.metric_verdict import Judgement, MetricVerdict
 from agentteam_operator.core.state import Snapshot
+from agentteam_operator.core.words import quantity
 
 __all__ = [
     "DURATION_BOUNDS_SECONDS",
@@ -134,7 +135,7 @@ def _unless_unread(
         return found
     errors, most = state.consecutive_errors, settings.provider_error_limit
     why = snapshot.error if snapshot is not None and snapshot.error else "no answer"
-    said = f"Prometheus failed {errors} times in a row (providerErrorLimit {most}): {why}"
+    said = f"Prometheus failed {quantity(errors, 'time')} in a row (providerErrorLimit {most}): {why}"
     lasting = errors > most
     return replace(
         found,

@@ -13,6 +13,7 @@ from agentteam_operator.core import names, progress
 from agentteam_operator.core.gates import Finding, intent
 from agentteam_operator.core.state import Observed
 from agentteam_operator.core.view import View, unready_words
+from agentteam_operator.core.words import quantity
 
 
 def unreadable(observed: Observed, now: datetime) -> AgentTeamStatus:
@@ -118,9 +119,10 @@ def _steady(view: View) -> tuple[TeamPhase, Finding]:
     ready = len(active.ready_pods) if active else 0
     wanted = active.replicas if active else 0
     if active and ready >= wanted > 0:
-        return TeamPhase.HEALTHY, Finding("Serving", f"{view.status.active_revision} serves with {ready} pods")
+        said = f"{view.status.active_revision} serves with {quantity(ready, 'pod')}"
+        return TeamPhase.HEALTHY, Finding("Serving", said)
     why = unready_words(active) if active else "its Deployment is gone"
-    said = f"{ready} of {wanted} pods of {view.status.active_revision} are ready" + (f"; {why}" if why else "")
+    said = f"{ready} of {quantity(wanted, 'pod')} of {view.status.active_revision} ready" + (f"; {why}" if why else "")
     if ready == 0:
         return TeamPhase.DEGRADED, Finding("NoReadyPods", said)
     return TeamPhase.DEGRADED if why else TeamPhase.PROGRESSING, Finding("PodsNotReady", said)
@@ -135,7 +137,9 @@ def _states(view: View, phase: TeamPhase, found: Finding) -> dict[str, tuple[str
     stuck = refused_or_back or phase is TeamPhase.FAILED  # unready pods alone may well get ready again
     moving = not stuck and phase not in {TeamPhase.HEALTHY, TeamPhase.SUSPENDED}
     serving = bool(view.active and view.active.ready_pods)
-    pods = f"{len(view.active.ready_pods)} of {view.active.replicas} pods are ready" if view.active else "no pods"
+    pods = (
+        f"{len(view.active.ready_pods)} of {quantity(view.active.replicas, 'pod')} ready" if view.active else "no pods"
+    )
     back = rollout is not None and rollout.phase in {Phase.ROLLING_BACK, Phase.ROLLED_BACK}
     went_back = Finding(rollout.reason, rollout.message) if rollout and back else Finding("None", "")
     states = {

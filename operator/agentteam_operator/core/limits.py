@@ -15,6 +15,7 @@ from agentteam_operator.core import histogram
 from agentteam_operator.core.counting import Colour, Mode
 from agentteam_operator.core.metric_verdict import MetricVerdict, percent, seconds
 from agentteam_operator.core.state import PodCounters, Snapshot
+from agentteam_operator.core.words import quantity
 
 _QUANTILE = 0.95
 
@@ -54,10 +55,10 @@ def verdict(metric: AnalysisMetric, state: AnalysisStatus, reading: Reading) -> 
         message=reading.message,
     )
     if failures > tolerated:
-        said = f"{reading.message}; over the limit at {failures} looks in a row"
+        said = f"{reading.message}; over the limit at {quantity(failures, 'look')} in a row"
         return replace(base, verdict=Verdict.FAILED, reason="AboveLimit", message=said)
     if failures:
-        said = f"{reading.message}; over the limit at {failures} of at most {tolerated} looks in a row"
+        said = f"{reading.message}; over the limit at {failures} of at most {quantity(tolerated, 'look')} in a row"
         return replace(base, verdict=Verdict.PENDING, reason="OverOnce", message=said)
     return base if reading.over is None else replace(base, verdict=Verdict.PASSED)
 
@@ -66,7 +67,7 @@ def agents_offline(metric: AnalysisMetric, green: Colour) -> Reading:
     """Agents of green's pods that are wanted but not ready, as the cluster says."""
     most = metric.resolved().max or 0.0
     offline = green.offline_agents
-    said = f"{offline} agents offline, at most {most:g} are allowed"
+    said = f"{quantity(offline, 'agent')} offline, at most {most:g} are allowed"
     return Reading(offline > most, str(offline), f"{most:g}", len(green.pods), message=said)
 
 
@@ -104,7 +105,7 @@ def p95_latency(metric: AnalysisMetric, settings: AnalysisSettings, state: Analy
             bounds["blue"] = control * (1 + metric.max_increase_percent / 100)
     for colour, answers in few:
         if answers < settings.min_samples:
-            said = f"{colour} has given {answers} answers, fewer than minSamples {settings.min_samples}"
+            said = f"{colour} has given {quantity(answers, 'answer')}, fewer than minSamples {settings.min_samples}"
             return Reading(None, samples=sum(green), reason="TooFewSamples" if answers else "NoData", message=said)
     if not bounds:
         said = "maxIncreasePercent is held against blue at the same time, and green serves alone"

@@ -6,6 +6,7 @@ from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.intent import refused_for_now
 from agentteam_operator.core.state import PodObserved
 from agentteam_operator.core.view import View, unready_words
+from agentteam_operator.core.words import quantity
 
 CRASHES_TOLERATED = 2
 """Restarts of one candidate pod that are put down to chance; one more is a crash loop."""
@@ -30,7 +31,7 @@ def ready(view: View) -> Finding | None:
     count = len(view.green.ready_pods) if view.green else 0
     if view.green is None or view.green.replicas < view.green_size or count < view.green_size:
         return None
-    return Finding("PodsReady", f"{count} of {view.green_size} pods ready")
+    return Finding("PodsReady", f"{count} of {quantity(view.green_size, 'pod')} ready")
 
 
 def broken(view: View) -> Finding | None:
@@ -46,7 +47,7 @@ def broken(view: View) -> Finding | None:
 def _pod_words(pod: PodObserved) -> str:
     words = [f"pod {pod.name}", pod.waiting_reason]
     if pod.restarts:
-        words.append(f"restarted {pod.restarts} times")
+        words.append(f"restarted {quantity(pod.restarts, 'time')}")
     return ": ".join(part for part in (*words, pod.message) if part)
 
 
@@ -55,7 +56,7 @@ def not_ready_in_time(view: View) -> Finding | None:
     if not view.overdue:
         return None
     count = len(view.green.ready_pods) if view.green else 0
-    said = f"{count} of {view.green_size} pods ready after {view.settings.ready_timeout_seconds} s"
+    said = f"{count} of {quantity(view.green_size, 'pod')} ready after {view.settings.ready_timeout_seconds} s"
     why = unready_words(view.green) if view.green else ""
     return Finding("ReadyTimeout", f"{said}; {why}" if why else said)
 

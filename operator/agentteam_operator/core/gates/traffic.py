@@ -44,7 +44,9 @@ def switched(view: View) -> Finding | None:
         return None
     if not view.green_endpoints or view.green_endpoints < len(service.endpoints):
         return None
-    return Finding("TrafficSwitched", f"all {view.green_endpoints} endpoints are the new revision's")
+    count = view.green_endpoints
+    whose = f"all {count} endpoints are" if count > 1 else "the only endpoint is"
+    return Finding("TrafficSwitched", f"{whose} the new revision's")
 
 
 def first_switched(view: View) -> Finding | None:
