@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core.decide import TRANSITIONS
-from agentteam_operator.core.table import BEGIN, END, markdown, with_table
+
+from scripts.rollout_table import BEGIN, END, markdown, with_table
 
 DOCUMENT = Path("docs/rollout.md")
 
