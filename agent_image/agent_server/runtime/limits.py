@@ -24,11 +24,6 @@ class RunSlots:
         self._queued = 0
         self._mean_seconds = 1.0
 
-    @property
-    def queued(self) -> int:
-        """Runs that wait for a place."""
-        return self._queued
-
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """Hold a place, waiting in the queue for it if need be.

@@ -8,8 +8,6 @@ import pytest
 from agent_server.errors import ErrorCode, RunError
 from agent_server.runtime.limits import RunSlots
 
-from tests.support.agent_server import eventually
-
 
 async def _hold(slots: RunSlots, release: asyncio.Event, entered: list[int], number: int) -> None:
     async with slots.slot():
@@ -20,7 +18,7 @@ async def _hold(slots: RunSlots, release: asyncio.Event, entered: list[int], num
 async def test_runs_beyond_the_limit_wait_in_order_and_beyond_the_queue_are_refused() -> None:
     slots, release, entered = RunSlots(2, 1), asyncio.Event(), list[int]()
     tasks = [asyncio.create_task(_hold(slots, release, entered, number)) for number in range(3)]
-    await eventually(lambda: slots.queued == 1)
+    await asyncio.sleep(0)  # all three have begun
     assert entered == [0, 1]
     with pytest.raises(RunError) as caught:
         await _hold(slots, release, entered, 3)
@@ -42,18 +40,22 @@ async def test_without_a_queue_a_free_place_is_taken_and_the_next_refused() -> N
     release.set()
     await task
     async with slots.slot():
-        assert slots.queued == 0
+        with pytest.raises(RunError):
+            await _hold(slots, release, [], 2)
 
 
 async def test_a_cancelled_waiter_frees_its_place_in_the_queue() -> None:
     slots, release = RunSlots(1, 1), asyncio.Event()
     holder = asyncio.create_task(_hold(slots, release, [], 0))
     waiter = asyncio.create_task(_hold(slots, release, [], 1))
-    await eventually(lambda: slots.queued == 1)
+    await asyncio.sleep(0)  # both have begun
+    with pytest.raises(RunError):
+        await _hold(slots, release, [], 2)
     waiter.cancel()
     await asyncio.wait({waiter})
-    assert slots.queued == 0
+    entered: list[int] = []
+    successor = asyncio.create_task(_hold(slots, release, entered, 3))
+    await asyncio.sleep(0)
     release.set()
-    await holder
-    async with slots.slot():
-        pass
+    await asyncio.gather(holder, successor)
+    assert entered == [3]
