@@ -20,7 +20,6 @@ from agent_server.conversation import RunResult
 from agent_server.runtime.runs import RunManager
 from agent_server.runtime.stream import Ended, EventStream
 
-SYNTHETIC_HEADER = "X-AgentTeam-Synthetic"
 """`true` marks a run of a probe or a test: it is counted apart from the users' runs."""
 
 
@@ -57,13 +56,12 @@ class OpenAISurface:
         """Run the conversation and answer with what the team says."""
         chat = parse_chat_request(await request.read(), self.model)
         conversation = chat.conversation()
-        synthetic = request.headers.get(SYNTHETIC_HEADER, "").lower() == "true"
         request_id: str = request[REQUEST_ID]
         if not chat.stream:
-            result = await self.runs.start(conversation, request_id=request_id, synthetic=synthetic)
+            result = await self.runs.start(conversation, request_id=request_id)
             return web.json_response(self._completion(result))
         events = EventStream()
-        run = self.runs.start(conversation, request_id=request_id, synthetic=synthetic, on_event=events.put)
+        run = self.runs.start(conversation, request_id=request_id, on_event=events.put)
         events.end_with(run)
         try:
             return await self._stream(request, run, events, Chunks(self.model, self.revision, chat.includes_usage))

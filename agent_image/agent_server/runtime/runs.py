@@ -42,12 +42,10 @@ class RunManager:
         self._closed = False
 
     def start(
-        self, conversation: Conversation, *, request_id: str, synthetic: bool, on_event: EventSink | None = None
+        self, conversation: Conversation, *, request_id: str, on_event: EventSink | None = None
     ) -> asyncio.Task[RunResult]:
         """Start a run. The task gives its result or raises RunError; cancelling it cancels the run."""
-        task = asyncio.create_task(
-            self._run(conversation, request_id=request_id, synthetic=synthetic, on_event=on_event)
-        )
+        task = asyncio.create_task(self._run(conversation, request_id=request_id, on_event=on_event))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -61,10 +59,8 @@ class RunManager:
         if tasks:
             await asyncio.wait(tasks)
 
-    async def _run(
-        self, conversation: Conversation, *, request_id: str, synthetic: bool, on_event: EventSink | None
-    ) -> RunResult:
-        self._metrics.run_started(synthetic=synthetic)
+    async def _run(self, conversation: Conversation, *, request_id: str, on_event: EventSink | None) -> RunResult:
+        self._metrics.run_started(synthetic=False)
         started = time.monotonic()
         failure: RunError | None = None
         result: RunResult | None = None
@@ -86,8 +82,8 @@ class RunManager:
         finally:
             seconds = time.monotonic() - started
             status = failure.run_status if failure else RunStatus.SUCCESS
-            self._metrics.run_finished(status, seconds, synthetic=synthetic)
-            _log_run(request_id, status, seconds, synthetic=synthetic, failure=failure, result=result)
+            self._metrics.run_finished(status, seconds, synthetic=False)
+            _log_run(request_id, status, seconds, failure=failure, result=result)
         return result
 
     async def _run_within_limits(self, conversation: Conversation, on_event: EventSink | None) -> RunResult:
@@ -114,7 +110,6 @@ def _log_run(
     status: RunStatus,
     seconds: float,
     *,
-    synthetic: bool,
     failure: RunError | None,
     result: RunResult | None,
 ) -> None:
@@ -122,7 +117,6 @@ def _log_run(
         "request_id": request_id,
         "status": status.value,
         "duration_seconds": round(seconds, 4),
-        "synthetic": synthetic,
     }
     if failure is not None:
         fields |= {"error_type": failure.code.value, "error": failure.message}

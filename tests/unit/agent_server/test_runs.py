@@ -19,19 +19,18 @@ def _manager(team: FakeTeam, *, concurrent: int = 10, queued: int = 0, timeout_s
     return RunManager(team, RunSlots(concurrent, queued), metrics, timeout_seconds=timeout_seconds)
 
 
-def _start(manager: RunManager, *, synthetic: bool = False) -> asyncio.Task[RunResult]:
-    return manager.start(Conversation("hi"), request_id="r", synthetic=synthetic)
+def _start(manager: RunManager) -> asyncio.Task[RunResult]:
+    return manager.start(Conversation("hi"), request_id="r")
 
 
-def _counts(manager: RunManager, synthetic: str = "false") -> dict[str, float]:
+def _counts(manager: RunManager) -> dict[str, float]:
     metrics = manager._metrics
     finished = {
-        status: sample(metrics, "autogen_runs_finished_total", synthetic=synthetic, status=status)
-        for status in RunStatus
+        status: sample(metrics, "autogen_runs_finished_total", synthetic="false", status=status) for status in RunStatus
     }
     counts = {status.value: count for status, count in finished.items() if count}
-    counts["started"] = sample(metrics, "autogen_runs_started_total", synthetic=synthetic)
-    counts["timed"] = sample(metrics, "autogen_run_duration_seconds_count", synthetic=synthetic)
+    counts["started"] = sample(metrics, "autogen_runs_started_total", synthetic="false")
+    counts["timed"] = sample(metrics, "autogen_run_duration_seconds_count", synthetic="false")
     return counts
 
 
@@ -53,12 +52,10 @@ async def test_failures(error: Exception, code: str, http_status: int, counted: 
     assert _counts(manager) == {counted: 1, "started": 1, "timed": 1}
 
 
-async def test_success_and_synthetic_are_counted_apart() -> None:
+async def test_success() -> None:
     manager = _manager(FakeTeam())
     assert (await _start(manager)).answer == "fine"
-    await _start(manager, synthetic=True)
     assert _counts(manager) == {"success": 1, "started": 1, "timed": 1}
-    assert _counts(manager, "true") == {"success": 1, "started": 1, "timed": 1}
 
 
 async def test_timeout_covers_the_wait_in_the_queue() -> None:
