@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from agentteam_operator.kube.client import KubeClient
 from agentteam_operator.kube.errors import KubeError
+from agentteam_operator.kube.reader import KubeReader
 from agentteam_operator.kube.resources import AGENT_TEAM
 from agentteam_operator.observe.store import Store, TeamKey, version
 
@@ -27,7 +27,7 @@ class Resync:
 
     def __init__(
         self,
-        client: KubeClient,
+        client: KubeReader,
         store: Store,
         wake: Callable[[TeamKey], None],
         *,

@@ -124,16 +124,8 @@ class KubeClient:
         Raises:
             KubeError: one of its kinds in `kube.errors`.
         """
-        exchange = _Exchange(
-            method,
-            path,
-            what,
-            query or {},
-            aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_TIMEOUT_SECONDS),
-            body,
-            content_type,
-            accept,
-        )
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_TIMEOUT_SECONDS)
+        exchange = _Exchange(method, path, what, query or {}, timeout, body, content_type, accept)
         async with self._exchange(exchange) as response:
             try:
                 answer: JsonObject = json.loads(await response.read())
@@ -178,11 +170,14 @@ class KubeClient:
             timeout_seconds=4 * REQUEST_TIMEOUT_SECONDS,
         )
 
-    async def lines(
-        self, path: str, *, what: str, query: Mapping[str, str], accept: str, idle_seconds: float
+    async def watch(
+        self, resource: Resource, namespace: str, *, query: Mapping[str, str], metadata_only: bool, idle_seconds: float
     ) -> AsyncIterator[bytes]:
         """A watch's lines as they come; Silent when none came for `idle_seconds`, Retryable when the stream broke."""
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=idle_seconds)
+        path, what = resource.path(namespace), f"watch {resource.plural}"
+        accept = METADATA_ONLY if metadata_only else JSON
+        query = {**query, "watch": "true"}
         async with self._exchange(_Exchange("GET", path, what, query, timeout, accept=accept)) as response:
             while line := await response.content.readline():
                 yield line

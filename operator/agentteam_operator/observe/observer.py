@@ -13,8 +13,8 @@ import yaml
 from agentteam_operator.core import names
 from agentteam_operator.core.state import Manifest, Observed, Snapshot
 from agentteam_operator.kube import resources
-from agentteam_operator.kube.client import KubeClient
 from agentteam_operator.kube.errors import KubeError, NotFound
+from agentteam_operator.kube.reader import KubeReader
 from agentteam_operator.kube.resources import Resource
 from agentteam_operator.observe.assemble import SpecReading, assemble, controlled, goes_with_former, parse_spec
 from agentteam_operator.observe.claims import claimed_names, fixed_names, label_selector
@@ -46,7 +46,7 @@ class Snapshots(Protocol):
 class Observer:
     """Reads teams. Remembers parsed specs, and for some seconds what Events said of pods that don't start."""
 
-    def __init__(self, client: KubeClient, store: Store, snapshots: Snapshots, clock: Callable[[], datetime]) -> None:
+    def __init__(self, client: KubeReader, store: Store, snapshots: Snapshots, clock: Callable[[], datetime]) -> None:
         """`clock` gives the present, aware of its zone."""
         self._client = client
         self._store = store

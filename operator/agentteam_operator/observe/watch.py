@@ -15,8 +15,8 @@ from typing import Any
 
 import structlog
 
-from agentteam_operator.kube.client import JSON, METADATA_ONLY, KubeClient
 from agentteam_operator.kube.errors import Gone, KubeError, Retryable, Silent
+from agentteam_operator.kube.reader import KubeReader
 from agentteam_operator.kube.resources import CONFIG_MAP, Resource
 from agentteam_operator.observe.claims import label_selector
 from agentteam_operator.observe.store import Listed, Store
@@ -38,7 +38,7 @@ class Watch:
     """The stream of one kind in one namespace (or in all: "")."""
 
     def __init__(
-        self, client: KubeClient, store: Store, resource: Resource, namespace: str, seen: Callable[[], None]
+        self, client: KubeReader, store: Store, resource: Resource, namespace: str, seen: Callable[[], None]
     ) -> None:
         """`seen` is called whenever the loop turns, so that one that hangs shows. An API server's outage is no hang."""
         self._client = client
@@ -99,18 +99,17 @@ class Watch:
     async def _stream(self, since: str) -> AsyncIterator[str]:
         """Watch from a version on; yields each version that is passed."""
         query = {
-            "watch": "true",
             "allowWatchBookmarks": "true",
             "labelSelector": self._labels,
             "resourceVersion": since,
             # Streams end at different times, so that not all begin anew at once.
             "timeoutSeconds": str(random.randint(STREAM_SECONDS // 2, STREAM_SECONDS)),  # noqa: S311
         }
-        lines = self._client.lines(
-            self._resource.path(self._namespace),
-            what=f"watch {self._resource.plural}",
+        lines = self._client.watch(
+            self._resource,
+            self._namespace,
             query=query,
-            accept=METADATA_ONLY if self._metadata_only else JSON,
+            metadata_only=self._metadata_only,
             idle_seconds=IDLE_SECONDS,
         )
         async for line in lines:

@@ -79,13 +79,8 @@ class StandInNode:
         listed = await self._client.list(POD, self._namespace)
         for pod in listed["items"]:
             await self._treat(pod)
-        lines = self._client.lines(
-            POD.path(self._namespace),
-            what="watch pods",
-            query={"watch": "true", "resourceVersion": listed["metadata"]["resourceVersion"]},
-            accept="application/json",
-            idle_seconds=600,
-        )
+        query = {"resourceVersion": listed["metadata"]["resourceVersion"]}
+        lines = self._client.watch(POD, self._namespace, query=query, metadata_only=False, idle_seconds=600)
         async for line in lines:
             event = json.loads(line)
             if event["type"] in {"ADDED", "MODIFIED"}:

@@ -138,7 +138,7 @@ async def test_a_stream_that_falls_silent_is_given_up() -> None:
         return response
 
     async with client_of(stream) as client:
-        lines = client.lines("/api", what="watch", query={}, accept="*/*", idle_seconds=0.2)
+        lines = client.watch(POD, "", query={}, metadata_only=False, idle_seconds=0.2)
         assert await anext(aiter(lines)) == b'{"type": "BOOKMARK"}\n'
-        with pytest.raises(Silent, match="watch: nothing came any more"):
+        with pytest.raises(Silent, match="watch pods: nothing came any more"):
             await anext(aiter(lines))

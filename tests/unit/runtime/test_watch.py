@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from agentteam_operator.kube.client import KubeClient
 from agentteam_operator.kube.errors import KubeError, Retryable, Silent, Terminal
-from agentteam_operator.kube.resources import POD
+from agentteam_operator.kube.resources import POD, Resource
 from agentteam_operator.observe import watch
 from agentteam_operator.observe.store import Store
 from structlog.testing import capture_logs
@@ -27,14 +27,14 @@ class ApiServer(KubeClient):
             raise self.failure
         return {"metadata": {"resourceVersion": "7"}, "items": []}
 
-    async def lines(
-        self, path: str, *, what: str, query: Mapping[str, str], accept: str, idle_seconds: float
+    async def watch(
+        self, resource: Resource, namespace: str, *, query: Mapping[str, str], metadata_only: bool, idle_seconds: float
     ) -> AsyncIterator[bytes]:
-        assert (path, accept, idle_seconds) == ("/api/v1/pods", "application/json", watch.IDLE_SECONDS)
+        assert (resource, namespace, metadata_only, idle_seconds) == (POD, "", False, watch.IDLE_SECONDS)
         self.streamed_from.append(query["resourceVersion"])
         await asyncio.sleep(0)
-        if what:
-            raise Silent(f"{what}: nothing came any more")
+        if query:
+            raise Silent("nothing came any more")
         yield b""
 
 
