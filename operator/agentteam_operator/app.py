@@ -18,7 +18,7 @@ from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import KubeClient, service_account_namespace
 from agentteam_operator.kube.resources import Resource
 from agentteam_operator.leader import Leader, LeaseTimes
-from agentteam_operator.metrics import NO_ROLLOUT, Metrics
+from agentteam_operator.metrics import NO_ROLLOUT, Metrics, TeamAgents
 from agentteam_operator.observe.observer import Observer
 from agentteam_operator.observe.sampler import Sampler
 from agentteam_operator.observe.store import Store
@@ -75,6 +75,7 @@ class App:
             metrics=self.metrics,
         )
         self.metrics.watch_rollouts(self._phases)
+        self.metrics.watch_agents(self._agents)
         self._tasks: set[asyncio.Task[None]] = set()
         self._give_up: Callable[[], object] = lambda: None
 
@@ -209,6 +210,20 @@ class App:
             entry = self.store.entry(key)
             rollout = _rollout(entry.team if entry else None)
             yield str(rollout.get("phase", NO_ROLLOUT))
+
+    def _agents(self) -> Iterator[TeamAgents]:
+        """Of all teams, from the one replica that acts: two would be counted twice by whoever sums them up."""
+        for namespace, name in self.store.teams() if self.may_act() else ():
+            entry = self.store.entry((namespace, name))
+            team = (entry.team if entry else None) or {}
+            status = team.get("status") or {}
+            yield TeamAgents(
+                namespace,
+                name,
+                agents=len(((team.get("spec") or {}).get("team") or {}).get("agents") or []),
+                wanted_pods=status.get("replicas", 0),
+                ready_pods=status.get("readyReplicas", 0),
+            )
 
 
 def _rollout(team: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
@@ -13,6 +14,18 @@ from agentteam_operator.api.status import Phase
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 NO_ROLLOUT = "None"
+
+
+@dataclass(frozen=True, slots=True)
+class TeamAgents:
+    """How many agents of a team should be there, and how many pods that run them."""
+
+    namespace: str
+    team: str
+    agents: int
+    """Agents in each pod."""
+    wanted_pods: int
+    ready_pods: int
 
 
 class Metrics:
@@ -53,6 +66,10 @@ class Metrics:
         """Count teams by the phase of their rollout, from the cache, when somebody asks."""
         self.registry.register(_Rollouts(phases))
 
+    def watch_agents(self, teams: Callable[[], Iterator[TeamAgents]]) -> None:
+        """Count each team's agents, from the cache, when somebody asks: a pod that is dead can't say so itself."""
+        self.registry.register(_Agents(teams))
+
 
 class _Rollouts(Collector):
     def __init__(self, phases: Callable[[], Iterator[str]]) -> None:
@@ -66,6 +83,26 @@ class _Rollouts(Collector):
         )
         for phase in (NO_ROLLOUT, *(phase.value for phase in Phase)):
             family.add_metric([phase], tally.get(phase, 0))
+        yield family
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing, so that registering counts nothing."""
+        return iter(())
+
+
+class _Agents(Collector):
+    def __init__(self, teams: Callable[[], Iterator[TeamAgents]]) -> None:
+        self._teams = teams
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Each team's agents in ready pods, and those in pods that are missing; nothing of teams that are gone."""
+        family = GaugeMetricFamily(
+            "autogen_agents_count", "Agents of a team by status.", labels=["namespace", "team", "status"]
+        )
+        for team in self._teams():
+            missing = max(0, team.wanted_pods - team.ready_pods)
+            family.add_metric([team.namespace, team.team, "online"], team.ready_pods * team.agents)
+            family.add_metric([team.namespace, team.team, "offline"], missing * team.agents)
         yield family
 
     def describe(self) -> Iterator[GaugeMetricFamily]:

@@ -223,3 +223,8 @@ def test_changed_scrape_configuration_restarts_prometheus() -> None:
 def test_names(release: str, override: str, name: str) -> None:
     rendered = render({"fullnameOverride": override, "prometheus": {"install": True}}, release=release)
     assert {item["metadata"]["name"] for item in rendered.of_kind("Deployment")} == {name, f"{name}-prometheus"}
+
+
+def test_the_service_monitor_keeps_the_teams_namespaces() -> None:
+    monitor = render({"metrics": {"serviceMonitor": {"enabled": True}}}).one("ServiceMonitor")
+    assert [endpoint["honorLabels"] for endpoint in monitor["spec"]["endpoints"]] == [True]

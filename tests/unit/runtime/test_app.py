@@ -6,7 +6,10 @@ from typing import Any
 from agentteam_operator.app import App
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import KubeClient
+from agentteam_operator.metrics import TeamAgents
 from agentteam_operator.settings import Settings
+
+from tests.unit.runtime import objects
 
 
 class SilentApiServer(KubeClient):
@@ -38,3 +41,12 @@ async def test_pod_monitors_are_watched_as_long_as_their_crd_is_there() -> None:
         assert ("watch-podmonitors" in app.pulse._beats) is there
     assert failures == [], "it ended as it should"
     await app.stop()
+
+
+async def test_only_the_replica_that_acts_counts_agents() -> None:
+    app = App(Settings(leader_election=False), SilentApiServer(), None)
+    app.store.put(resources.AGENT_TEAM, objects.team(status={"replicas": 3, "readyReplicas": 2}))
+    assert list(app._agents()) == []
+    app.prerequisites.crd_matches.set()
+    counted = TeamAgents(objects.NAMESPACE, objects.TEAM, agents=1, wanted_pods=3, ready_pods=2)
+    assert list(app._agents()) == [counted]

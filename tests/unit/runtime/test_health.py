@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 from agentteam_operator.health import MAX_AGE_SECONDS, Endpoints, Pulse
-from agentteam_operator.metrics import Metrics
+from agentteam_operator.metrics import Metrics, TeamAgents
 from aiohttp.test_utils import make_mocked_request
+from prometheus_client import generate_latest
 
 
 class Clock:
@@ -54,3 +55,25 @@ async def test_metrics_tell_of_every_phase_from_the_start() -> None:
     assert 'agentteam_operator_rollouts{phase="Completed"} 2.0' in text
     assert 'agentteam_operator_rollouts{phase="RollingBack"} 0.0' in text
     assert 'agentteam_operator_ticks_total{result="crash"} 0.0' in text
+
+
+def _agents_lines(metrics: Metrics) -> list[str]:
+    text = generate_latest(metrics.registry).decode()
+    return [line for line in text.splitlines() if line.startswith("autogen_agents_count{")]
+
+
+def test_agents_are_counted_by_team_for_as_long_as_there_is_the_team() -> None:
+    teams = [
+        TeamAgents("shop", "support", agents=2, wanted_pods=3, ready_pods=1),
+        TeamAgents("shop", "surging", agents=1, wanted_pods=1, ready_pods=2),
+    ]
+    metrics = Metrics()
+    metrics.watch_agents(lambda: iter(teams))
+    assert _agents_lines(metrics) == [
+        'autogen_agents_count{namespace="shop",status="online",team="support"} 2.0',
+        'autogen_agents_count{namespace="shop",status="offline",team="support"} 4.0',
+        'autogen_agents_count{namespace="shop",status="online",team="surging"} 2.0',
+        'autogen_agents_count{namespace="shop",status="offline",team="surging"} 0.0',
+    ]
+    teams.clear()
+    assert _agents_lines(metrics) == []
