@@ -102,6 +102,11 @@ def _local(images: Images, builder: str, screen: Screen) -> Target:
         raise DemoError(
             "the local cluster needs Linux: run with CLUSTER=existing on a cluster of your own, such as kind"
         )
+    if os.geteuid() != 0:
+        raise DemoError(
+            f"the local cluster needs root, this is user {os.geteuid()}: run it as root (sudo make demo),"
+            " or with CLUSTER=existing on a cluster of your own, such as kind"
+        )
     tools = Tools(kubeconfig=FULL.kubeconfig, bin_dir=bin_dir())
     target = Target(LOCAL, "the local cluster of tests/cluster", tools, images, _CLUSTER)
     _stream(screen, "python3 -m tests.cluster up")

@@ -12,7 +12,7 @@ from demo import target
 from demo.errors import DemoError
 from demo.kube import Tools
 from demo.screen import Screen
-from demo.target import EXISTING, Images, Target, prepare
+from demo.target import EXISTING, LOCAL, Images, Target, prepare
 
 IMAGES = ("agentteam-operator", "agentteam-agent", "agentteam-model-endpoint")
 Machine = Callable[[str, dict[str, str], list[str]], None]
@@ -120,6 +120,13 @@ def test_what_is_missing_is_one_line_with_the_mend(
     with pytest.raises(DemoError, match=message) as caught:
         prepare(EXISTING, _screen())
     assert "\n" not in str(caught.value)
+    assert not ran
+
+
+def test_the_local_cluster_asks_for_root_at_once(monkeypatch: pytest.MonkeyPatch, ran: list[str]) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(DemoError, match="needs root, this is user 1000: .* CLUSTER=existing"):
+        prepare(LOCAL, _screen())
     assert not ran
 
 
