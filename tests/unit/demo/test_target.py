@@ -125,7 +125,7 @@ def test_what_is_missing_is_one_line_with_the_mend(
 
 def test_the_local_cluster_asks_for_root_at_once(monkeypatch: pytest.MonkeyPatch, ran: list[str]) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(DemoError, match="needs root, this is user 1000: .* CLUSTER=existing"):
+    with pytest.raises(DemoError, match=r"needs root, this is user 1000: .* CLUSTER=existing"):
         prepare(LOCAL, _screen())
     assert not ran
 
