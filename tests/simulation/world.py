@@ -226,6 +226,7 @@ class World:
         for process in self.operators:
             yield process.environment
             yield from process.observer._specs.values()
+            yield from process.observer._parsed.values()
 
     # --- reading ---
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -67,31 +68,44 @@ def assemble(
     Raises:
         UnknownStatus: when the stored status holds what this version can't read.
     """
-    ref = team_ref(team)
-    status = read_status(team)
     spec, problems, target = (read_spec or parse_spec)(team)
-    children = {key: item for key, item in objects.items() if key[0] not in _NOT_CHILDREN and controlled(item, ref.uid)}
-    claimed = claimed_names(ref.name, spec, target, status)
-    others = {key for key in objects if key[0] not in _NOT_CHILDREN and key not in children} & claimed
-    former = frozenset(key for key in others if goes_with_former(objects[key], ref))
-    pods = _server_pods(objects, pod_words or {})
-    revisions = _revisions(ref, children, pods, documents or {})
-    mine = {pod.name for revision in revisions.values() for pod in revision.pods if revision.deployment_uid}
-    return Observed(
-        team=ref,
-        status=status,
+    observed = Observed(
+        team=team_ref(team),
+        status=read_status(team),
         spec=spec,
         problems=problems,
         target=target,
-        revisions=revisions,
-        active_service=_service(names.active_service(ref.name), children, objects),
-        children=children,
-        foreign=((foreign & claimed) | others) - former,
-        former=former | _former_pods(pods, mine, claimed),
-        probe=_probe(ref, status, children, objects),
-        stray_pods=frozenset(pod.name for _, pod in pods if pod.name not in mine and not pod.terminating),
         snapshot=snapshot,
         live=live,
+    )
+    return _with_objects(observed, objects, foreign, documents or {}, pod_words or {})
+
+
+def _with_objects(
+    observed: Observed,
+    objects: Objects,
+    foreign: frozenset[ObjectKey],
+    documents: Mapping[str, Mapping[str, Any]],
+    pod_words: Mapping[str, str],
+) -> Observed:
+    """The state with all that the team owns, and all that is in its way."""
+    ref, status = observed.team, observed.status
+    claimed = claimed_names(ref.name, observed.spec, observed.target, status)
+    own = {key: item for key, item in objects.items() if key[0] not in _NOT_CHILDREN and controlled(item, ref.uid)}
+    others = {key for key in objects if key[0] not in _NOT_CHILDREN and key not in own} & claimed
+    former = frozenset(key for key in others if goes_with_former(objects[key], ref))
+    pods = _server_pods(objects, pod_words)
+    revisions = _revisions(ref, own, pods, documents)
+    mine = {pod.name for revision in revisions.values() for pod in revision.pods if revision.deployment_uid}
+    return replace(
+        observed,
+        revisions=revisions,
+        active_service=_service(names.active_service(ref.name), own, objects),
+        children=own,
+        foreign=((foreign & claimed) | others) - former,
+        former=former | _former_pods(pods, mine, claimed),
+        probe=_probe(ref, status, own, objects),
+        stray_pods=frozenset(pod.name for _, pod in pods if pod.name not in mine and not pod.terminating),
     )
 
 

@@ -34,6 +34,7 @@ DECISIVE = (
 STUCK_AFTER_SECONDS = 5.0
 WORDS_KEPT_SECONDS = 10.0
 SPECS_REMEMBERED = 512
+DOCUMENTS_REMEMBERED = 512
 
 
 class Snapshots(Protocol):
@@ -44,7 +45,7 @@ class Snapshots(Protocol):
 
 
 class Observer:
-    """Reads teams. Remembers parsed specs, and for some seconds what Events said of pods that don't start."""
+    """Reads teams. Remembers what it parsed, and for some seconds what Events said of pods that don't start."""
 
     def __init__(self, client: KubeReader, store: Store, snapshots: Snapshots, clock: Callable[[], datetime]) -> None:
         """`clock` gives the present, aware of its zone."""
@@ -54,6 +55,7 @@ class Observer:
         self._clock = clock
         self._specs: OrderedDict[tuple[str, int], SpecReading] = OrderedDict()
         self._words: dict[str, tuple[datetime, str]] = {}
+        self._parsed: OrderedDict[str, Mapping[str, Any] | None] = OrderedDict()
 
     async def observe(self, key: TeamKey, *, live: bool = False) -> Observed | None:
         """One team's state; None if there is no such team, or it is on its way out.
@@ -70,12 +72,13 @@ class Observer:
         entry = self._store.entry(key)
         if entry is None or entry.team is None or "deletionTimestamp" in entry.team["metadata"]:
             return None
-        observed = self._assemble(entry, documents, {}, live=live)
+        words = await self._pod_words(entry)
+        observed = self._assemble(entry, documents, words, live=live)
         checked = entry.names_checked_at == observed.team.resource_version
         if (_begins(observed) and not checked) or entry.foreign or (live and observed.former):
             await self._check_names(key, entry, observed)
-        words = await self._pod_words(entry)
-        return self._assemble(entry, documents, words, live=live)
+            observed = self._assemble(entry, documents, words, live=live)
+        return observed
 
     async def refresh(self, key: TeamKey, kinds: tuple[Resource, ...]) -> dict[str, Mapping[str, Any]]:
         """Bring the store up to date with the API server for one team; the revisions' documents, by hash.
@@ -94,7 +97,7 @@ class Observer:
             items = found.get("items") or []
             self._store.replace(kind, items, found["metadata"]["resourceVersion"], [key])
             if kind == resources.CONFIG_MAP:
-                documents = _documents(items)
+                documents = self._documents(items)
         self._take_team(key, team)
         return documents
 
@@ -131,6 +134,27 @@ class Observer:
         if len(self._specs) > SPECS_REMEMBERED:
             self._specs.popitem(last=False)
         return reading
+
+    def _documents(self, config_maps: list[dict[str, Any]]) -> dict[str, Mapping[str, Any]]:
+        """app.yaml of each revision's ConfigMap; what isn't YAML is passed over as if it weren't there."""
+        documents: dict[str, Mapping[str, Any]] = {}
+        for item in config_maps:
+            revision = (item["metadata"].get("labels") or {}).get(names.LABEL_REVISION, "")
+            document = self._document(item) if revision else None
+            if document is not None:
+                documents[revision] = document
+        return documents
+
+    def _document(self, config_map: dict[str, Any]) -> Mapping[str, Any] | None:
+        """Parsed once for each ConfigMap that says that it never changes: parsing takes some milliseconds."""
+        if not config_map.get("immutable"):
+            return _parse(config_map)
+        uid = config_map["metadata"]["uid"]
+        document = self._parsed.pop(uid) if uid in self._parsed else _parse(config_map)
+        self._parsed[uid] = document
+        if len(self._parsed) > DOCUMENTS_REMEMBERED:
+            self._parsed.popitem(last=False)
+        return document
 
     async def _check_names(self, key: TeamKey, entry: Entry, observed: Observed) -> None:
         """Look up, one by one, the names that this team needs and doesn't hold: a foreign object bears no label."""
@@ -213,18 +237,13 @@ def _is_watched(item: Manifest, team: str) -> bool:
     return labels.get(names.LABEL_TEAM) == team and labels.get(names.LABEL_MANAGED_BY) == names.MANAGED_BY
 
 
-def _documents(config_maps: list[dict[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """app.yaml of each revision's ConfigMap; what isn't YAML is passed over as if it weren't there."""
-    documents: dict[str, Mapping[str, Any]] = {}
-    for item in config_maps:
-        revision = (item["metadata"].get("labels") or {}).get(names.LABEL_REVISION, "")
-        try:
-            document = yaml.safe_load((item.get("data") or {}).get(names.CONFIG_KEY, ""))
-        except yaml.YAMLError:
-            continue
-        if revision and isinstance(document, dict):
-            documents[revision] = document
-    return documents
+def _parse(config_map: dict[str, Any]) -> Mapping[str, Any] | None:
+    """app.yaml, or None if it isn't YAML."""
+    try:
+        document = yaml.safe_load((config_map.get("data") or {}).get(names.CONFIG_KEY, ""))
+    except yaml.YAMLError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def _told_at(event: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import yaml
 from agentteam_operator.core import names
 from agentteam_operator.core.state import Snapshot
 from agentteam_operator.kube import resources
@@ -232,3 +233,36 @@ async def test_an_explanation_that_cannot_be_had_is_done_without(bench: Bench) -
     observed = await bench.observer.observe(KEY)
     assert observed is not None
     assert [seen.message for seen in observed.revisions[target].pods] == [""]
+
+
+@pytest.mark.parametrize(("immutable", "parsed"), [(True, 1), (False, 3)])
+async def test_a_document_that_never_changes_is_parsed_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, immutable: bool, parsed: int
+) -> None:
+    target = bench.put_rolled_out_team()
+    config = {**objects.config_map(target, 5), "immutable": immutable, "data": {"app.yaml": "image: agent:1\n"}}
+    bench.server.held = {("AgentTeam", "chat"): objects.team(9), ("ConfigMap", "c"): config}
+    texts: list[str] = []
+    load = yaml.safe_load
+
+    def counted(text: str) -> object:
+        texts.append(text)
+        return load(text)
+
+    monkeypatch.setattr(yaml, "safe_load", counted)
+    for _ in range(3):
+        observed = await bench.observer.observe(KEY, live=True)
+        assert observed is not None
+        assert observed.revisions[target].document == {"image": "agent:1"}
+    assert len(texts) == parsed
+
+
+async def test_the_document_of_a_config_map_that_was_made_again_is_its_own(bench: Bench) -> None:
+    target = bench.put_rolled_out_team()
+    for version, image in enumerate(("agent:1", "agent:2"), start=5):
+        config = {**objects.config_map(target, version), "immutable": True, "data": {"app.yaml": f"image: {image}\n"}}
+        config["metadata"] = {**config["metadata"], "uid": f"uid-{version}"}
+        bench.server.held = {("AgentTeam", "chat"): objects.team(9), ("ConfigMap", "c"): config}
+        observed = await bench.observer.observe(KEY, live=True)
+        assert observed is not None
+        assert observed.revisions[target].document == {"image": image}
