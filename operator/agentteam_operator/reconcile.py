@@ -11,16 +11,18 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol
 
 import structlog
 
+from agentteam_operator.api.redaction import without_secrets
 from agentteam_operator.api.status import AgentTeamStatus, Phase, Transition
 from agentteam_operator.apply import ClusterWriter, NameConflict, execute
 from agentteam_operator.core.decide import decide
-from agentteam_operator.core.state import Decision, EmitEvent, Environment, Observed
+from agentteam_operator.core.state import Decision, EmitEvent, Environment, Observed, Refusal
 from agentteam_operator.kube.errors import Conflict, KubeError, NamespaceEnding, NotFound, Retryable
 from agentteam_operator.metrics import Metrics
 from agentteam_operator.observe.assemble import UnknownStatus
@@ -85,6 +87,7 @@ class Reconciler:
         self._failures: dict[TeamKey, int] = {}
         self._busy: dict[TeamKey, int] = {}
         self._read_live: set[TeamKey] = set()
+        self._refusals: dict[TeamKey, tuple[Refusal, ...]] = {}
         self._ending: dict[TeamKey, str] = {}
         """UIDs of the teams whose namespaces are being deleted."""
         self.acting = asyncio.Event()
@@ -147,13 +150,13 @@ class Reconciler:
 
     async def _tick(self, key: TeamKey) -> tuple[KubeError, ...]:
         """What of the decision couldn't be carried out."""
-        observed = await self._observer.observe(key, live=key in self._read_live)
+        observed = await self._observe(key, live=key in self._read_live)
         if observed is None or observed.team.uid == self._ending.get(key):
             self._forget(key, ending=observed is not None)
             return ()
         decision = decide(observed, self._environment(), self._clock())
         if decision.needs_live_read and not observed.live:
-            observed = await self._observer.observe(key, live=True)
+            observed = await self._observe(key, live=True)
             if observed is None:
                 self._forget(key)
                 return ()
@@ -161,7 +164,10 @@ class Reconciler:
         self._read_live.discard(key)
         self._want_samples(key, observed, decision)
         recorded = partial(self._note_transitions, key, observed.status, decision.status)
+        self._refusals.pop(key, None)
         executed = await execute(decision, observed, self._writer, self._count, recorded)
+        if executed.refusals:
+            self._refusals[key] = executed.refusals
         if any(isinstance(error, NamespaceEnding) for error in executed.failures):
             log.info("namespace_ending", namespace=key[0], team=key[1])
             self._ending[key] = observed.team.uid
@@ -170,6 +176,11 @@ class Reconciler:
         overtaxed = any(isinstance(error, Retryable) for error in executed.failures)
         self._appoint(key, observed, decision, changed=executed.changed and not overtaxed)
         return executed.failures
+
+    async def _observe(self, key: TeamKey, *, live: bool) -> Observed | None:
+        """The team's state, with what was refused when it was last acted on."""
+        observed = await self._observer.observe(key, live=live)
+        return replace(observed, refusals=self._refusals.get(key, ())) if observed else None
 
     def _appoint(self, key: TeamKey, observed: Observed, decision: Decision, *, changed: bool) -> None:
         """Make the next appointment: at once after a change, for no watch tells us of our own writes."""
@@ -219,6 +230,7 @@ class Reconciler:
         self._sampler.want(key, None)
         self._failures.pop(key, None)
         self._busy.pop(key, None)
+        self._refusals.pop(key, None)
         self._read_live.discard(key)
 
     def _conflict(self, key: TeamKey, errors: Sequence[BaseException]) -> None:
@@ -249,7 +261,7 @@ class Reconciler:
         Told once for the same words. That it can't be told ends nothing: the API server that refuses one thing may
         refuse the reading for the Event too.
         """
-        said = str(error)[:1024]
+        said = without_secrets(str(error))[:1024]
         digest = hashlib.sha256(said.encode()).hexdigest()[:16]
         try:
             async with asyncio.timeout(TICK_TIMEOUT_SECONDS):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol, assert_never
 
+from agentteam_operator.api.redaction import without_secrets
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.state import (
@@ -18,12 +20,18 @@ from agentteam_operator.core.state import (
     EmitEvent,
     Manifest,
     Observed,
+    Refusal,
     ScaleDeployment,
     TeamRef,
 )
 from agentteam_operator.kube import resources
-from agentteam_operator.kube.errors import Conflict, KubeError
+from agentteam_operator.kube.errors import Conflict, KubeError, Terminal
 from agentteam_operator.kube.resources import Resource
+
+MAX_REFUSAL_CHARACTERS = 1000
+
+_FINAL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""Answers that speak of the object itself, and not of who may write it, or how much of it."""
 
 
 class NameConflict(Conflict):
@@ -69,6 +77,8 @@ class Executed:
     """Actions that changed something; Events not counted."""
     failures: tuple[KubeError, ...] = ()
     """Of the actions that failed, in their order."""
+    refusals: tuple[Refusal, ...] = ()
+    """What of that somebody has to mend, by object; Events not counted."""
 
     @property
     def changed(self) -> bool:
@@ -110,15 +120,24 @@ async def execute(
         recorded()
     done = 0
     failures: list[KubeError] = []
+    refusals: list[Refusal] = []
     for action in decision.actions:
         try:
             with _counted(count, type(action).__name__, _kind(action)):
                 await _carry_out(action, observed.team, writer)
         except KubeError as error:
             failures.append(error)
+            if isinstance(error, Terminal) and not isinstance(action, EmitEvent):
+                refusals.append(_refusal(action, error))
         else:
             done += not isinstance(action, EmitEvent)
-    return Executed(wrote_status=changed, actions=done, failures=tuple(failures))
+    return Executed(wrote_status=changed, actions=done, failures=tuple(failures), refusals=tuple(refusals))
+
+
+def _refusal(action: ApplyObject | CreateObject | ScaleDeployment | DeleteObject, error: Terminal) -> Refusal:
+    name = action.name if isinstance(action, ScaleDeployment | DeleteObject) else action.manifest["metadata"]["name"]
+    said = without_secrets(str(error))[:MAX_REFUSAL_CHARACTERS]
+    return Refusal(_kind(action), name, said, final=error.status in _FINAL)
 
 
 async def _carry_out(action: Action, team: TeamRef, writer: ClusterWriter) -> None:

@@ -75,6 +75,7 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
     ),
     Phase.PREPARING: (
         *_INTERRUPTED,
+        Rule(pods.refused, Phase.ROLLING_BACK),
         Rule(pods.broken, Phase.ROLLING_BACK),
         Rule(pods.ready_and_known, Phase.SWITCHING),
         Rule(pods.ready, Phase.HEALTH_CHECKING),
@@ -82,6 +83,7 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
     ),
     Phase.HEALTH_CHECKING: (
         *_INTERRUPTED,
+        Rule(pods.refused, Phase.ROLLING_BACK),
         Rule(pods.broken, Phase.ROLLING_BACK),
         Rule(pods.healthy_and_immediate, Phase.SWITCHING),
         Rule(pods.healthy, Phase.SHIFTING),

@@ -7,6 +7,7 @@ the pods, so that it costs no write of its own each second.
 from __future__ import annotations
 
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
+from agentteam_operator.core import refusals
 from agentteam_operator.core.gates import intent, judgement
 from agentteam_operator.core.view import View, unready_words
 
@@ -32,8 +33,9 @@ def _held(view: View, rollout: RolloutStatus) -> str:
     match rollout.phase:
         case Phase.VALIDATING:
             return intent.awaits_former(view)
-        case Phase.PREPARING:
-            return _stuck_pods(view)
+        case Phase.PREPARING | Phase.HEALTH_CHECKING:
+            refusal = refusals.of_candidate(view)
+            return refusal.message if refusal else _stuck_pods(view)
         case Phase.SHIFTING:
             return _held_step(view, rollout)
         case Phase.WATCHING | Phase.SETTLING:

@@ -135,6 +135,18 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A write of the last look that the API server refused."""
+
+    kind: str
+    name: str
+    message: str
+    """What was tried, and the API server's own words."""
+    final: bool
+    """The object itself is wrong: it is refused for as long as it is what it is. Else a quota or policy may change."""
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """The whole state of one team at one moment."""
 
@@ -158,6 +170,8 @@ class Observed:
     stray_pods: frozenset[str] = frozenset()
     """Names of pods that `server_selector(team)` matches but that are in no `revisions[...].pods`."""
     snapshot: Snapshot | None = None
+    refusals: tuple[Refusal, ...] = ()
+    """Of the last look, and of this process: after a restart each write is tried, and refused, again."""
     live: bool = False
     """True when read from the API server for this tick, rather than from the watch cache."""
 

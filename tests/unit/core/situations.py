@@ -27,6 +27,7 @@ from agentteam_operator.core.state import (
     Observed,
     PodObserved,
     ProbeObserved,
+    Refusal,
     RevisionObserved,
     ServiceObserved,
     TeamRef,
@@ -123,6 +124,7 @@ class Situation:
     judgement: Judgement | None = None
     foreign: frozenset[tuple[str, str]] = frozenset()
     former: frozenset[tuple[str, str]] = frozenset()
+    refusals: tuple[Refusal, ...] = ()
     outcomes: Mapping[str, Outcome] = field(default_factory=lambda: {BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.PENDING})
 
     def view(self) -> View:
@@ -148,6 +150,7 @@ class Situation:
             probe=self.probe,
             foreign=self.foreign,
             former=self.former,
+            refusals=self.refusals,
             live=True,
         )
 

@@ -11,9 +11,9 @@ from agentteam_operator.api.field_problems import FieldProblem
 from agentteam_operator.api.status import Outcome, Phase, Verdict
 from agentteam_operator.core import names
 from agentteam_operator.core.decide import TRANSITIONS, Rule, advance
-from agentteam_operator.core.state import ProbeObserved
+from agentteam_operator.core.state import ProbeObserved, Refusal
 
-from tests.unit.core.situations import BLUE, CALM, GREEN, OTHER, Situation, revision_of, verdict
+from tests.unit.core.situations import BLUE, CALM, GREEN, OTHER, TEAM, Situation, revision_of, verdict
 
 ALL_READY = revision_of(GREEN, 3)
 NONE_READY = revision_of(GREEN, 0, 3)
@@ -30,6 +30,7 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
     "intent.valid": {},
     "intent.mended": {"reason": "InvalidSpec"},
     "pods.broken": {"green": revision_of(GREEN, 1, 2, waiting_reason="ImagePullBackOff")},
+    "pods.refused": {"green": None, "refusals": (Refusal("Deployment", f"{TEAM}-{GREEN}", "is invalid", final=True),)},
     "pods.ready": {"green": ALL_READY},
     "pods.ready_and_known": {"green": ALL_READY, "gates_skipped": True},
     "pods.not_ready_in_time": {"green": NONE_READY, "overdue": True},

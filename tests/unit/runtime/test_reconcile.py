@@ -18,6 +18,7 @@ from agentteam_operator.core.state import (
     Environment,
     Manifest,
     Observed,
+    Refusal,
     ScaleDeployment,
     TeamRef,
 )
@@ -35,6 +36,7 @@ TEAM = TeamRef("support", "chat", "uid", 1, "7")
 CREATE = CreateObject({"kind": "ConfigMap", "metadata": {"name": "chat-x"}})
 
 
+DEPLOYMENT = CreateObject({"kind": "Deployment", "metadata": {"name": "chat-x"}})
 INGRESS = CreateObject({"kind": "Ingress", "metadata": {"name": "chat"}})
 SERVICE = ApplyObject({"kind": "Service", "metadata": {"name": "chat"}}, "8")
 
@@ -69,6 +71,8 @@ class Script:
     exists: bool = True
     live_reads: list[bool] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
+    told: list[tuple[Refusal, ...]] = field(default_factory=list)
+    """What each decision was told of refusals."""
 
     async def observe(self, key: TeamKey, *, live: bool = False) -> Observed | None:
         assert key == KEY
@@ -81,6 +85,7 @@ class Script:
 
     def decide(self, observed: Observed, environment: Environment, now: datetime) -> Decision:
         assert (observed.team, environment.default_image, now) == (TEAM, "agent:1", NOW)
+        self.told.append(observed.refusals)
         return self.decisions.pop(0) if self.decisions else decision()
 
     def want(self, key: TeamKey, sampling: Sampling | None) -> None:
@@ -418,3 +423,28 @@ async def test_nobody_is_ticked_while_another_replica_acts(bench: Bench) -> None
     assert len(bench.queue) == 1, "the wake is kept for whoever acts next"
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "final"),
+    [
+        pytest.param(422, True, id="invalid"),
+        pytest.param(400, True, id="unreadable"),
+        pytest.param(403, False, id="forbidden"),
+    ],
+)
+async def test_the_next_look_knows_what_was_refused(bench: Bench, *, status: int, final: bool) -> None:
+    bench.script.refused["Deployment"] = errors.Terminal("no password=hunter2 here", status=status)
+    bench.script.decisions = [decision(DEPLOYMENT), decision(DEPLOYMENT), decision(), decision()]
+    for _ in range(4):
+        await bench.reconciler.tick(KEY)
+    refusal = Refusal("Deployment", "chat-x", "no password=[redacted] here", final=final)
+    assert bench.script.told == [(), (refusal,), (refusal,), ()]
+
+
+async def test_what_may_pass_by_itself_is_no_refusal(bench: Bench) -> None:
+    bench.script.refused["Deployment"] = errors.Retryable("try later")
+    bench.script.decisions = [decision(DEPLOYMENT), decision()]
+    for _ in range(2):
+        await bench.reconciler.tick(KEY)
+    assert bench.script.told == [(), ()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentteam_operator.core import refusals
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.intent import refused_for_now
 from agentteam_operator.core.state import PodObserved
@@ -34,6 +35,12 @@ def ready(view: View) -> Finding | None:
     return Finding("PodsReady", f"{count} of {quantity(view.green_size, 'pod')} ready")
 
 
+def refused(view: View) -> Finding | None:
+    """The API server refuses the candidate's own objects for what they are."""
+    refusal = refusals.of_candidate(view)
+    return Finding("WriteRefused", refusal.message) if refusal and refusal.final else None
+
+
 def broken(view: View) -> Finding | None:
     """A candidate pod is in a state that waiting doesn't mend."""
     for pod in view.green.pods if view.green else ():
@@ -57,8 +64,14 @@ def not_ready_in_time(view: View) -> Finding | None:
         return None
     count = len(view.green.ready_pods) if view.green else 0
     said = f"{count} of {quantity(view.green_size, 'pod')} ready after {view.settings.ready_timeout_seconds} s"
-    why = unready_words(view.green) if view.green else ""
-    return Finding("ReadyTimeout", f"{said}; {why}" if why else said)
+    return Finding("ReadyTimeout", _with_refusal(view, said, unready_words(view.green) if view.green else ""))
+
+
+def _with_refusal(view: View, said: str, why: str = "") -> str:
+    """What was said and why: what the cluster says of the pods, or why they couldn't even be made."""
+    refusal = refusals.of_candidate(view)
+    why = why or (refusal.message if refusal else "")
+    return f"{said}; {why}" if why else said
 
 
 def ready_and_known(view: View) -> Finding | None:
@@ -88,7 +101,7 @@ def unhealthy(view: View) -> Finding | None:
     if probe and probe.finished and not probe.succeeded:
         return Finding("HealthCheckFailed", probe.message or "the probe Job failed without a word")
     if view.overdue:
-        return Finding("HealthCheckTimeout", "the probe Job came to no verdict in time")
+        return Finding("HealthCheckTimeout", _with_refusal(view, "the probe Job came to no verdict in time"))
     return None
 
 
