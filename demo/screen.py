@@ -73,6 +73,7 @@ class Screen:
 
         def line() -> Table:
             row = Table.grid(padding=(0, 1), expand=True)
+            row.width = self._live_width
             row.add_column(width=1)
             row.add_column(justify="right", width=_SECONDS_WIDTH, style="dim")
             row.add_column(ratio=1, overflow="ellipsis", no_wrap=True, style="dim")
@@ -134,6 +135,11 @@ class Screen:
             grid.add_row(*row)
         self._console.print(Panel(grid, title=title, title_align="left", expand=False))
 
+    @property
+    def _live_width(self) -> int:
+        """Columns of what is drawn over: short of the edge, else a typed ^C would begin a line and leave one behind."""
+        return self._console.width - len("^C")
+
     def _panel(self) -> Panel:
         team, latest, names = self._team, rollout(self._team), Names.of(self._team)
         status = team.get("status", {})
@@ -151,4 +157,9 @@ class Screen:
         grid.add_row("load", self._load.text(names))
         name = team.get("metadata", {}).get("name", "")
         version = team.get("spec", {}).get("version", "")
-        return Panel(Group(grid), title=f"{name} {version} · {phase(team) or 'Pending'}", title_align="left")
+        return Panel(
+            Group(grid),
+            title=f"{name} {version} · {phase(team) or 'Pending'}",
+            title_align="left",
+            width=self._live_width,
+        )

@@ -59,9 +59,11 @@ class Story:
         screen.act("The operator, from its chart")
         values = [*self._target.helm_values, "prometheus.install=true", "prometheus.scrapeIntervalSeconds=1"]
         settings = [word for value in values for word in ("--set", value)]
-        screen.command(" ".join(["helm", *release.upgrade_arguments(RELEASE, _CHART, OPERATOR_NAMESPACE), *settings]))
+        command = ["helm", *release.upgrade_arguments(RELEASE, _CHART, OPERATOR_NAMESPACE), *settings]
         chart = str(ROOT / _CHART)
-        release.upgrade(tools, [*release.upgrade_arguments(RELEASE, chart, OPERATOR_NAMESPACE), *settings])
+        with screen.working(" ".join(command)) as show:
+            show("waiting for its pods, and for Prometheus'")
+            release.upgrade(tools, [*release.upgrade_arguments(RELEASE, chart, OPERATOR_NAMESPACE), *settings])
         screen.act("A model to talk to: scripted, so that the demo needs no key")
         self._begin_namespace()
         screen.command(f"kubectl apply -n {NAMESPACE} -f tests/model_endpoint/deploy.yaml")
