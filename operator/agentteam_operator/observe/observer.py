@@ -86,6 +86,8 @@ class Observer:
         This also finds what went while nobody watched.
         """
         namespace, name = key
+        before = self._store.entry(key)
+        held = before.team if before else None  # what comes while we read is newer than an answer that there is none
         team, *lists = await asyncio.gather(
             self._client.find(resources.AGENT_TEAM, namespace, name),
             *(self._client.list(kind, namespace, labels=label_selector(kind, name)) for kind in kinds),
@@ -98,15 +100,11 @@ class Observer:
             self._store.replace(kind, items, found["metadata"]["resourceVersion"], [key])
             if kind == resources.CONFIG_MAP:
                 documents = self._documents(items)
-        self._take_team(key, team)
-        return documents
-
-    def _take_team(self, key: TeamKey, team: Manifest | None) -> None:
-        entry = self._store.entry(key)
         if team is not None:
             self._store.put(resources.AGENT_TEAM, team)
-        elif entry is not None and entry.team is not None:
-            self._store.remove(resources.AGENT_TEAM, entry.team)
+        elif held is not None:
+            self._store.remove(resources.AGENT_TEAM, held)
+        return documents
 
     def _assemble(
         self, entry: Entry, documents: Mapping[str, Mapping[str, Any]], words: Mapping[str, str], *, live: bool
@@ -162,12 +160,13 @@ class Observer:
         claimed = claimed_names(team.name, observed.spec, observed.target, observed.status)
         wanted = fixed_names(team.name, observed.spec, observed.target) | (entry.foreign & claimed) | observed.former
         missing = sorted(name for name in wanted if name[0] != "Pod" and name not in observed.children)
+        held_before = [entry.children.get(name) for name in missing]
         found = await asyncio.gather(
             *(self._client.find(resources.BY_KIND[kind], key[0], name) for kind, name in missing)
         )
         foreign = set()
-        for (kind, name), item in zip(missing, found, strict=True):
-            resource, held = resources.BY_KIND[kind], entry.children.get((kind, name))
+        for (kind, name), held, item in zip(missing, held_before, found, strict=True):
+            resource = resources.BY_KIND[kind]
             if item is None:
                 if held is not None:
                     self._store.remove(resource, held)

@@ -30,6 +30,8 @@ It is normal where there is little of a kind; a new stream from the same version
 """
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
+FAILURES_BEFORE_LIST = 5
+"""Failures in a row after which the version to go on from is given up: it may be the reason for them."""
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +72,7 @@ class Watch:
             except (KubeError, ValueError, KeyError) as error:
                 failures += 1
                 log.warning("watch_failed", kind=self._resource.kind, error=str(error), failures=failures)
-                if not isinstance(error, Retryable):
+                if not isinstance(error, Retryable) or failures % FAILURES_BEFORE_LIST == 0:
                     since = ""
                 await asyncio.sleep(_pause_seconds(failures))
 

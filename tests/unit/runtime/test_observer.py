@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,11 +40,15 @@ class ApiServer(KubeClient):
         self.version = "100"
         self.events: list[JsonObject] = []
         self.events_fail = False
+        self.meanwhile: Callable[[str], object] = lambda _: None
+        """Called after each answer was given, before it is heard."""
 
     async def find(self, resource: Resource, namespace: str, name: str) -> JsonObject | None:
         assert namespace == objects.NAMESPACE
         self.asked.append(f"get {resource.kind} {name}")
-        return self.held.get((resource.kind, name))
+        answer = self.held.get((resource.kind, name))
+        self.meanwhile(f"{resource.kind} {name}")
+        return answer
 
     async def list(self, resource: Resource, namespace: str = "", **arguments: Any) -> JsonObject:  # noqa: ANN401
         assert namespace == objects.NAMESPACE
@@ -266,3 +271,39 @@ async def test_the_document_of_a_config_map_that_was_made_again_is_its_own(bench
         observed = await bench.observer.observe(KEY, live=True)
         assert observed is not None
         assert observed.revisions[target].document == {"image": image}
+
+
+async def test_a_team_that_was_made_again_during_a_read_is_not_forgotten(bench: Bench) -> None:
+    bench.put_rolled_out_team()
+    again = {**objects.team(120), "metadata": {**objects.team(120)["metadata"], "uid": "uid-of-the-second"}}
+    bench.server.meanwhile = lambda _: bench.store.put(resources.AGENT_TEAM, again)
+    observed = await bench.observer.observe(KEY, live=True)
+    assert observed is not None
+    assert observed.team.uid == "uid-of-the-second"
+
+
+async def test_a_name_that_was_taken_during_a_look_is_not_forgotten(bench: Bench) -> None:
+    bench.store.put(resources.AGENT_TEAM, objects.team())
+    former = objects.service()
+    former["metadata"]["ownerReferences"] = [objects.owner("uid-of-an-earlier-chat")]
+    bench.store.put(resources.SERVICE, former)
+
+    def made(what: str) -> None:
+        if what == "Service chat":
+            bench.store.put(resources.SERVICE, objects.service(version=120))
+
+    bench.server.meanwhile = made
+    observed = await bench.observer.observe(KEY)
+    assert observed is not None
+    assert observed.active_service is not None
+    assert observed.former == frozenset()
+
+
+async def test_what_an_earlier_team_owned_is_forgotten_though_no_watch_told_of_its_end(bench: Bench) -> None:
+    bench.store.put(resources.AGENT_TEAM, objects.team())
+    former = objects.service()
+    former["metadata"]["ownerReferences"] = [objects.owner("uid-of-an-earlier-chat")]
+    bench.store.put(resources.SERVICE, former)
+    observed = await bench.observer.observe(KEY)
+    assert observed is not None
+    assert observed.former == frozenset()

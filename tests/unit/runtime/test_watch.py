@@ -18,6 +18,7 @@ class ApiServer(KubeClient):
 
     def __init__(self, failure: KubeError | None = None) -> None:
         self.failure = failure
+        self.stream_failure: KubeError = Silent("nothing came any more")
         self.lists = 0
         self.streamed_from: list[str] = []
 
@@ -34,7 +35,7 @@ class ApiServer(KubeClient):
         self.streamed_from.append(query["resourceVersion"])
         await asyncio.sleep(0)
         if query:
-            raise Silent("nothing came any more")
+            raise self.stream_failure
         yield b""
 
 
@@ -76,3 +77,11 @@ async def test_a_kind_without_objects_is_no_failure(monkeypatch: pytest.MonkeyPa
     assert set(server.streamed_from) == {"7"}
     assert beats > 5
     assert {(entry["event"], entry["log_level"]) for entry in logs} == {("watch_idle", "debug")}
+
+
+async def test_a_stream_that_cannot_go_on_begins_anew_from_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ApiServer()
+    server.stream_failure = Retryable("watch pods: etcd event received with PrevKv=nil (HTTP 500)")
+    await turns(server, monkeypatch)
+    assert server.lists > 1, "a version that no stream goes on from is given up"
+    assert len(server.streamed_from) >= server.lists * (watch.FAILURES_BEFORE_LIST - 1), "but not at the first failure"
