@@ -16,6 +16,7 @@ from agentteam_operator.kube import resources
 
 from tests.simulation.api_server import ApiServer, Change, JsonObject, Key, matches
 from tests.simulation.behaviour import GOOD, Behaviour
+from tests.simulation.pods import conditions, is_ready
 from tests.simulation.timeline import Timeline, stamp
 
 REACTION_SECONDS = 0.05
@@ -144,7 +145,8 @@ class Controllers:
             "status": {
                 "phase": "Pending",
                 "podIP": f"10.244.0.{self._pods_made % 250 + 1}",
-                "conditions": [{"type": "PodScheduled", "status": "True"}],
+                "startTime": stamp(self.timeline.now),
+                "conditions": conditions({}, self.timeline.now, ready=False),
                 "containerStatuses": [{"name": names.CONTAINER, "restartCount": 0, "state": {}}],
             },
         }
@@ -154,10 +156,15 @@ class Controllers:
         """By the version label."""
         return self.behaviours.get((item["metadata"].get("labels") or {}).get(names.LABEL_VERSION, ""), GOOD)
 
-    def _set_pod(self, name: str, **changes: object) -> None:
+    def _set_pod(self, name: str, *, ready: bool = False, **changes: object) -> None:
         pod = self.server.objects.get(("Pod", name))
         if pod is not None:
-            self.server.replace(resources.POD, {**pod, "status": {**pod["status"], **changes}})
+            status = {
+                **pod["status"],
+                **changes,
+                "conditions": conditions(pod["status"], self.timeline.now, ready=ready),
+            }
+            self.server.replace(resources.POD, {**pod, "status": status})
 
     def _get_ready(self, name: str) -> None:
         pod = self.server.objects.get(("Pod", name))
@@ -165,7 +172,7 @@ class Controllers:
             return
         if self._can_mount(pod):
             running = [{"name": names.CONTAINER, "restartCount": 0, "state": {"running": {}}}]
-            self._set_pod(name, phase="Running", conditions=_conditions(ready=True), containerStatuses=running)
+            self._set_pod(name, ready=True, phase="Running", containerStatuses=running)
         else:
             self.timeline.after(MOUNT_AGAIN_SECONDS, partial(self._get_ready, name))
 
@@ -185,13 +192,13 @@ class Controllers:
         waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off restarting failed container"}}
         ended = {"terminated": {"exitCode": 1, "reason": "Error", "message": "it crashed"}}
         container = {"name": names.CONTAINER, "restartCount": 1, "state": waiting, "lastState": ended}
-        self._set_pod(name, conditions=_conditions(ready=False), containerStatuses=[container])
+        self._set_pod(name, ready=False, containerStatuses=[container])
 
     def _terminate(self, pod: JsonObject) -> None:
         if "deletionTimestamp" in pod["metadata"]:
             return
         metadata = {**pod["metadata"], "deletionTimestamp": stamp(self.timeline.now)}
-        status = {**pod["status"], "conditions": _conditions(ready=False)}
+        status = {**pod["status"], "conditions": conditions(pod["status"], self.timeline.now, ready=False)}
         self.server.replace(resources.POD, {**pod, "metadata": metadata, "status": status})
         seconds = GRACE_SECONDS if self.behaviour_of(pod).hangs_in_termination else TERMINATION_SECONDS
         self.timeline.after(seconds, partial(self.server.remove, resources.POD, pod["metadata"]["name"]))
@@ -284,16 +291,6 @@ class Controllers:
         service = self.server.objects.get(("Service", names.active_service(team)))
         selector = service["spec"].get("selector") if service else None
         return bool(selector) and any(matches(selector or {}, pod) for pod in self.pods_of(deployment))
-
-
-def is_ready(pod: JsonObject) -> bool:
-    """Its Ready condition, while it isn't leaving."""
-    ready = any(entry["type"] == "Ready" and entry["status"] == "True" for entry in pod["status"]["conditions"])
-    return ready and "deletionTimestamp" not in pod["metadata"]
-
-
-def _conditions(*, ready: bool) -> list[JsonObject]:
-    return [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True" if ready else "False"}]
 
 
 def _takes_leave_first(pod: JsonObject) -> tuple[bool, str]:

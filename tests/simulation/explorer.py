@@ -11,8 +11,8 @@ from agentteam_operator.api.status import Phase, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 
-from tests.simulation.controllers import is_ready
 from tests.simulation.faults import OF_NEWS, OF_READS, OF_WRITES, Fault, Plan, Strike
+from tests.simulation.pods import is_ready
 from tests.simulation.run import Run
 from tests.simulation.scenarios import ALL
 from tests.simulation.world import TEAM, Record, World

@@ -18,9 +18,9 @@ from agentteam_operator.kube import resources
 from agentteam_operator.observe.assemble import controlled
 
 from tests.simulation.api_server import Change, JsonObject, Request, matches
-from tests.simulation.controllers import is_ready
 from tests.simulation.faults import Fault
 from tests.simulation.operator_process import RESTART_SECONDS, RESYNC_SECONDS, STALL_SECONDS
+from tests.simulation.pods import is_ready
 from tests.simulation.world import TEAM, Violation, World
 
 REACTION_SECONDS = 2.0

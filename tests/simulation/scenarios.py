@@ -42,6 +42,7 @@ LEAKING = Behaviour(memory_share=0.95)
 NEVER_READY = Behaviour(ready_after_seconds=None)
 NO_IMAGE = Behaviour(image_found=False)
 CRASHING = Behaviour(crashes_at_start=True)
+SLOW = Behaviour(ready_after_seconds=70.0)
 CRASHING_ALONE = Behaviour(crashes_alone_after_seconds=2.0)
 UNHEALTHY = Behaviour(healthy=False)
 
@@ -204,6 +205,7 @@ GOOD_UPGRADES = (
     upgrade("auto", rollout=AUTO),
     upgrade("immediate", rollout=IMMEDIATE),
     upgrade("by-one-small-step", rollout={"traffic": {"steps": [{"weight": 25, "holdSeconds": 5}]}}),
+    upgrade("slow-starts", two=SLOW, rollout={"readyTimeoutSeconds": 300}),
     upgrade("no-waiting", rollout={"watchSeconds": 0, "settleSeconds": 0, "drainSeconds": 0}),
     upgrade("single-replica", replace(UPGRADED, sizes={"2": 1}), replicas=1, rollout=AUTO),
     replace(upgrade("without-prometheus"), environment=replace(ENVIRONMENT, metrics_configured=False)),

@@ -55,8 +55,8 @@ class PodObserved:
     """The container's waiting reason, such as ImagePullBackOff or CrashLoopBackOff."""
     message: str = ""
     """The kubelet's or the scheduler's words on why it isn't ready; the last termination message of a crashed one."""
-    unready_since: datetime | None = None
-    """When it stopped being ready, or never began; None while it is ready, or when nobody knows."""
+    lost_since: datetime | None = None
+    """When it stopped being ready; None while it is, and when it never was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,10 @@ from agentteam_operator.core.state import PodObserved, RevisionObserved
 from agentteam_operator.core.view import JUDGED, View
 
 OFFLINE_SECONDS = 60
-"""How long a pod must be unready before its agents count as offline: neither a start nor a slow probe is an outage."""
+"""How long a pod that was ready must not be before its agents count as offline: a slow probe is no outage.
+
+Nor is a start: a pod that never was ready is given `readyTimeoutSeconds`.
+"""
 
 LOOKS_MISSED_AT_MOST = 3
 LOOK_ALLOWANCE_SECONDS = 5
@@ -37,8 +40,8 @@ def judge(view: View) -> View:
         view.settings.analysis,
         rollout.analysis or analysis.AnalysisStatus(),
         view.observed.snapshot,
-        blue=_colour(view, view.blue),
-        green=_colour(view, view.green),
+        blue=_colour(view, view.blue, view.full_size),
+        green=_colour(view, view.green, view.green_needed),
         mode=analysis.Mode.ONE_SAMPLE if view.committed else analysis.Mode.CONCURRENT,
         now=view.now,
     )
@@ -82,20 +85,25 @@ def _clocks(view: View, rollout: RolloutStatus, after: analysis.AnalysisStatus) 
     }
 
 
-def _colour(view: View, revision: RevisionObserved | None) -> analysis.Colour:
+def _colour(view: View, revision: RevisionObserved | None, needed_pods: int) -> analysis.Colour:
     if revision is None:
         return analysis.Colour(pods=frozenset(), created_at={}, offline_agents=0)
-    offline = [pod for pod in revision.pods if _is_offline(view, pod)]
+    offline = sum(_is_offline(view, pod) for pod in revision.pods)
+    missing = max(0, needed_pods - len(revision.ready_pods))  # what an autoscaler wants beyond is no loss yet
     return analysis.Colour(
         pods=frozenset(pod.name for pod in revision.pods),
         created_at={pod.name: pod.created_at for pod in revision.pods},
-        offline_agents=len(offline) * len(view.spec.team.agents),
+        offline_agents=min(offline, missing) * len(view.spec.team.agents),
     )
 
 
 def _is_offline(view: View, pod: PodObserved) -> bool:
     """A pod that should answer and hasn't for a while."""
-    return not pod.ready and not pod.terminating and view.elapsed(pod.unready_since) > OFFLINE_SECONDS
+    if pod.ready or pod.terminating:
+        return False
+    if pod.lost_since is not None:
+        return view.elapsed(pod.lost_since) > OFFLINE_SECONDS
+    return view.elapsed(pod.created_at) > view.settings.ready_timeout_seconds
 
 
 def _skipped(view: View) -> GateStatus:

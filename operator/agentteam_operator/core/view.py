@@ -162,13 +162,15 @@ class View:
         return self.steps[min(index, len(self.steps) - 1)]
 
     @cached_property
+    def green_needed(self) -> int:
+        """Candidate pods that must be ready in this phase. What an autoscaler adds to them isn't waited for."""
+        whole = self.phase in {Phase.SWITCHING, Phase.SETTLING} or self.committed or not self.gradual
+        return self.full_size if whole else self.step.pods
+
+    @cached_property
     def green_size(self) -> int:
         """Pods that the candidate should have in this phase; it never shrinks while on trial."""
-        if self.phase in {Phase.SWITCHING, Phase.SETTLING} or not self.gradual:
-            wanted = self.full_size
-        else:
-            wanted = self.step.pods
-        return max(wanted, self.green.replicas if self.green else 0)
+        return max(self.green_needed, self.green.replicas if self.green else 0)
 
     # --- traffic -----------------------------------------------------------------------------------------------------
 

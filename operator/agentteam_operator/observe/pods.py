@@ -11,6 +11,9 @@ from agentteam_operator.core import names
 from agentteam_operator.core.state import PodObserved
 
 MAX_MESSAGE_CHARACTERS = 512
+ROUNDING_SECONDS = 1
+"""Times of the same moment may differ by so much, since whole seconds are written."""
+
 _OUR_CONTAINERS = frozenset({names.CONTAINER, names.PROBE_CONTAINER})
 
 
@@ -33,7 +36,7 @@ def read_pod(pod: Mapping[str, Any], told: str = "") -> PodObserved:
         restarts=container.get("restartCount", 0),
         waiting_reason=waiting.get("reason", ""),
         message=_shorten(without_secrets(told or _message(status, container, waiting))),
-        unready_since=_unready_since(pod),
+        lost_since=_lost_since(pod),
     )
 
 
@@ -42,11 +45,19 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
     return _condition(pod.get("status", {}), "Ready").get("status") == "True"
 
 
-def _unready_since(pod: Mapping[str, Any]) -> datetime | None:
-    ready = _condition(pod.get("status", {}), "Ready")
-    if ready.get("status") == "True":
+def _lost_since(pod: Mapping[str, Any]) -> datetime | None:
+    """When a pod that had been ready stopped being so.
+
+    The kubelet writes the first Ready=False when it first sees the pod, together with `startTime`; the condition's time
+    moves only when the status does. So a later time means that the pod was ready in between.
+    """
+    status = pod.get("status", {})
+    ready = _condition(status, "Ready")
+    changed, started = ready.get("lastTransitionTime"), status.get("startTime")
+    if ready.get("status") == "True" or not changed or not started:
         return None
-    return read_time(ready.get("lastTransitionTime") or pod["metadata"]["creationTimestamp"])
+    lost = read_time(changed)
+    return lost if (lost - read_time(started)).total_seconds() > ROUNDING_SECONDS else None
 
 
 def is_over(pod: Mapping[str, Any]) -> bool:

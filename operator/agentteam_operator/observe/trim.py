@@ -91,7 +91,7 @@ def _pod(item: Mapping[str, Any]) -> JsonObject:
         {key: entry[key] for key in ("name", "restartCount", "state", "lastState") if key in entry}
         for entry in status.get("containerStatuses", [])
     ]
-    kept = {key: status[key] for key in ("phase", "podIP", "reason", "message") if key in status}
+    kept = {key: status[key] for key in ("phase", "podIP", "startTime", "reason", "message") if key in status}
     return {"status": {**kept, "conditions": conditions, "containerStatuses": containers}}
 
 
