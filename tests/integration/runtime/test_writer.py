@@ -26,8 +26,8 @@ from agentteam_operator.core.build import (
 from agentteam_operator.core.build.diff import differs
 from agentteam_operator.core.state import EmitEvent, Manifest, TeamRef
 from agentteam_operator.kube import resources
-from agentteam_operator.kube.client import KubeClient
-from agentteam_operator.kube.errors import Conflict, NotFound, Retryable, Terminal
+from agentteam_operator.kube.client import MERGE_PATCH, KubeClient
+from agentteam_operator.kube.errors import Conflict, NamespaceEnding, NotFound, Retryable, Terminal
 from agentteam_operator.observe.assemble import parse_spec, read_status, team_ref
 from agentteam_operator.observe.store import Store
 from agentteam_operator.observe.trim import trim
@@ -362,3 +362,20 @@ async def test_nothing_is_written_without_the_lease(kube: KubeClient, store: Sto
         await writer.create(team, manifest)
     with pytest.raises(NotFound):
         await live(kube, team.namespace, manifest)
+
+
+async def test_the_refusal_in_a_namespace_that_is_being_deleted_is_known(kube: KubeClient, namespace: str) -> None:
+    held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held", "finalizers": ["example.com/hold"]}}
+    await kube.request("POST", resources.CONFIG_MAP.path(namespace), what="hold the namespace up", body=held)
+    await kube.request(
+        "DELETE", resources.Resource("Namespace", "v1", "namespaces").path(name=namespace), what="delete the namespace"
+    )
+    team = TeamRef(namespace, "chat", "uid-of-chat", 1, "1")
+    writer = KubeWriter(kube, Store(lambda _: None), lambda: True)
+    try:
+        with pytest.raises(NamespaceEnding, match="because it is being terminated"):
+            await writer.create(team, serviceaccount.build(team))
+    finally:
+        release = {"metadata": {"finalizers": None}}
+        path = resources.CONFIG_MAP.path(namespace, "held")
+        await kube.request("PATCH", path, what="let it go", body=release, content_type=MERGE_PATCH)
