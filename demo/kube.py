@@ -167,11 +167,13 @@ class Watch:
         before = self.latest or None
         if before and before["metadata"]["resourceVersion"] == state["metadata"]["resourceVersion"]:
             return
-        with self._changed:
-            self.history.append((time.monotonic(), state))
-            self._changed.notify_all()
+        seen_at = time.monotonic()
+        # First told, then given to those who wait: what they say next comes after it, and never in the middle.
         if self._on_change is not None:
             self._on_change(before, state)
+        with self._changed:
+            self.history.append((seen_at, state))
+            self._changed.notify_all()
 
 
 def documents(lines: IO[str] | None) -> Iterator[Json]:

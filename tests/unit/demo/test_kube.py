@@ -3,12 +3,13 @@ from __future__ import annotations
 import io
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
 from demo.errors import DemoError
-from demo.kube import Tools, Watch, documents
+from demo.kube import Json, Tools, Watch, documents
 
 FIRST = '{\n    "metadata": {\n        "resourceVersion": "1"\n    }\n}\n'
 SECOND = FIRST.replace('"1"', '"2"')
@@ -52,3 +53,19 @@ def test_a_missing_program_names_the_mend(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setitem(os.environ, "PATH", str(tmp_path))
     with pytest.raises(DemoError, match="helm is not on PATH: install it"):
         Tools(kubeconfig=None, bin_dir=None).helm("version")
+
+
+def test_whoever_waited_for_a_state_finds_it_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    begun = threading.Event()
+
+    def tell_slowly(_before: Json | None, after: Json) -> None:
+        begun.set()
+        threading.Event().wait(0.2)
+        told.append(after["metadata"]["resourceVersion"])
+
+    tools = _program(tmp_path, "kubectl", f"cat <<'END'\n{FIRST}END\nexec sleep 60")
+    with Watch(tools, "agentteam", "a", "b", tell_slowly) as watch:
+        assert begun.wait(10)
+        watch.wait_for(bool, 10, "the first state")
+        assert told == ["1"]
