@@ -13,7 +13,7 @@ SHOWN = 10
 
 
 def failure_lines(report: LoadReport, team: Json, tolerated: str = "") -> list[str]:
-    """A line for each of the first ``SHOWN`` lost requests and bad answers, and one for the rest.
+    """A line for each of the first ``SHOWN`` lost requests and bad answers, and one for the rest, with all reasons.
 
     Args:
         report: what the load counted.
@@ -26,7 +26,10 @@ def failure_lines(report: LoadReport, team: Json, tolerated: str = "") -> list[s
         one.counts.bad for revision, one in report.by_revision.items() if revision != tolerated
     )
     lines = [_line(failure, steps, names) for failure in [*report.lost_requests, *bad][:SHOWN]]
-    return [*lines, f"and {count - len(lines)} more"] if count > len(lines) else lines
+    if count == len(lines):
+        return lines
+    reasons = [f"{one.count} x {reason}" for reason, one in report.by_reason.items()]
+    return [*lines, f"and {count - len(lines)} more", *(f"in all, {said}" for said in reasons)]
 
 
 def _steps(team: Json) -> Iterator[tuple[float, str]]:

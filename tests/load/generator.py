@@ -199,7 +199,7 @@ class LoadGenerator:
 def _loss(error: Exception) -> str:
     """Why no answer came: the system's own words where it has some, then the client's."""
     number = getattr(error, "errno", None)
-    words = f"{os.strerror(number).lower()}: " if number else ""
+    words = "timed out: " if isinstance(error, TimeoutError) else f"{os.strerror(number).lower()}: " if number else ""
     return f"{words}{type(error).__name__}: {error}".rstrip(": ")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from demo.losses import SHOWN, failure_lines
-from tests.load.report import UNKNOWN_REVISION, Failure, LoadReport, RevisionCounts
+from tests.load.report import UNKNOWN_REVISION, Failure, LoadReport, ReasonCounts, RevisionCounts
 
 BEGAN = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC).timestamp()
 GREEN = "77ab01c2d3"
@@ -66,10 +66,12 @@ def test_a_team_without_a_rollout_has_losses_all_the_same() -> None:
     assert line.startswith("connection refused: sent with no rollout under way")
 
 
-def test_many_losses_are_counted() -> None:
-    lines = failure_lines(_report([_failure(index) for index in range(50)], lost_count=500), TEAM)
-    assert len(lines) == SHOWN + 1
-    assert lines[-1] == f"and {500 - SHOWN} more"
+def test_many_losses_are_counted_by_reason() -> None:
+    report = _report([_failure(index) for index in range(50)], lost_count=500)
+    report.by_reason["lost: connection refused"] = ReasonCounts(500, BEGAN, BEGAN + 50)
+    lines = failure_lines(report, TEAM)
+    assert len(lines) == SHOWN + 2
+    assert lines[-2:] == [f"and {500 - SHOWN} more", "in all, 500 x lost: connection refused"]
 
 
 def test_only_the_bad_version_may_answer_badly() -> None:

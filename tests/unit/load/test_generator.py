@@ -75,7 +75,7 @@ async def _hanging(_request: web.Request) -> web.StreamResponse:
         pytest.param(_empty, 0, 20, 0, "without an answer", id="200-without-an-answer-is-bad"),
         pytest.param(_reset, 0, 0, 20, "Disconnected", id="reset-is-lost"),
         pytest.param(_cut_off, 0, 0, 20, "ClientPayloadError", id="cut-off-is-lost"),
-        pytest.param(_hanging, 0, 0, 20, "Timeout", id="timeout-is-lost"),
+        pytest.param(_hanging, 0, 0, 20, "timed out", id="timeout-is-lost"),
     ],
 )
 async def test_every_request_is_classified(handler: Handler, ok: int, bad: int, lost: int, reason: str) -> None:
