@@ -22,12 +22,12 @@ from agentteam_operator.core.state import (
     PodObserved,
     ProbeObserved,
     RevisionObserved,
-    ServiceObserved,
     Snapshot,
     TeamRef,
 )
 from agentteam_operator.observe.claims import ObjectKey, claimed_names
 from agentteam_operator.observe.pods import is_over, read_pod, read_time, termination_message
+from agentteam_operator.observe.services import read_service
 
 Objects = Mapping[ObjectKey, Manifest]
 
@@ -100,7 +100,7 @@ def _with_objects(
     return replace(
         observed,
         revisions=revisions,
-        active_service=_service(names.active_service(ref.name), own, objects),
+        active_service=read_service(names.active_service(ref.name), own, objects),
         children=own,
         foreign=((foreign & claimed) | others) - former,
         former=former | _former_pods(pods, mine, claimed),
@@ -237,32 +237,6 @@ def _made_by(pod: Manifest, deployment: str) -> bool:
     return any(
         owner.get("kind") == "ReplicaSet" and owner.get("name", "").rpartition("-")[0] == deployment for owner in owners
     )
-
-
-def _service(name: str, children: Objects, objects: Objects) -> ServiceObserved | None:
-    live = children.get(("Service", name))
-    if live is None:
-        return None
-    slices = (
-        item
-        for (kind, _), item in objects.items()
-        if kind == "EndpointSlice" and _label(item, "kubernetes.io/service-name") == name
-    )
-    return ServiceObserved(
-        selector=live.get("spec", {}).get("selector") or {},
-        resource_version=live["metadata"]["resourceVersion"],
-        endpoints=frozenset(
-            endpoint["targetRef"]["name"]
-            for item in slices
-            for endpoint in item.get("endpoints") or []
-            if endpoint.get("targetRef", {}).get("kind") == "Pod" and _serves(endpoint.get("conditions") or {})
-        ),
-    )
-
-
-def _serves(conditions: Mapping[str, Any]) -> bool:
-    """Ready (unknown counts as ready, says the API) and not on its way out."""
-    return conditions.get("ready") is not False and not conditions.get("terminating")
 
 
 def _probe(ref: TeamRef, status: AgentTeamStatus, children: Objects, objects: Objects) -> ProbeObserved | None:
