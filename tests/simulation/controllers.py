@@ -40,6 +40,8 @@ class Controllers:
         """Pods that an autoscaler finds the present load to need on a revision that serves."""
         self.collects_after_seconds = REACTION_SECONDS
         """How long what a deleted object owned is left standing."""
+        self.is_full = False
+        """No node takes another pod."""
         self._queued: set[Key] = set()
         self._pods_made = 0
         self._queue_of = {
@@ -131,7 +133,7 @@ class Controllers:
             self.timeline.after(PULL_FAILS_SECONDS, partial(self._wait, pod_name, "ImagePullBackOff"))
         elif behaviour.crashes_at_start:
             self.timeline.after(1.0, partial(self._crash, pod_name))
-        elif behaviour.ready_after_seconds is not None:
+        elif behaviour.ready_after_seconds is not None and not self.is_full:
             self.timeline.after(behaviour.ready_after_seconds, partial(self._get_ready, pod_name))
 
     def run_stray_pod(self, name: str, labels: Mapping[str, str]) -> None:

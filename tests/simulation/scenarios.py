@@ -11,6 +11,7 @@ from agentteam_operator.kube import resources
 
 from tests.simulation.behaviour import Behaviour
 from tests.simulation.created_again import AGAIN, CREATED_AGAIN
+from tests.simulation.lost_pods import LOST_PODS
 from tests.simulation.scenario import (
     Deed,
     End,
@@ -365,6 +366,7 @@ ALL = {
         *SCALING,
         *MEDDLING,
         *REFUSALS,
+        *LOST_PODS,
         *OPERATORS,
     )
 }

@@ -129,6 +129,8 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
         Rule(judgement.settled, Phase.COMPLETED),
         *_NO_VERDICT,
         Rule(judgement.undecided_promote, Phase.COMPLETED),
+        Rule(pods.fewer_than_before, Phase.ROLLING_BACK),
+        Rule(judgement.settled_in_the_end, Phase.COMPLETED),
     ),
     Phase.ROLLING_BACK: (
         Rule(traffic.superseded_at_creation, Phase.ROLLED_BACK),

@@ -186,7 +186,7 @@ class Situation:
 
 CALM: Mapping[Phase | None, Situation] = {
     None: Situation(None, target="", active="", base=""),
-    Phase.PREPARING: Situation(Phase.PREPARING, selects=BLUE),
+    Phase.PREPARING: Situation(Phase.PREPARING, selects=BLUE, green=revision_of(GREEN, 0, 1)),
     Phase.HEALTH_CHECKING: Situation(Phase.HEALTH_CHECKING, selects=BLUE),
     Phase.SHIFTING: Situation(Phase.SHIFTING, selects=BLUE),
     Phase.WATCHING: Situation(Phase.WATCHING),

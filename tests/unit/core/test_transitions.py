@@ -65,10 +65,13 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
     "judgement.acquitted_in_pause": {"in_phase_seconds": 600.0, "judgement": verdict(Verdict.PASSED)},
     "judgement.acquitted_while_serving": {
         "active": GREEN,
+        "green": ALL_READY,
         "in_phase_seconds": 600.0,
         "judgement": verdict(Verdict.PASSED),
     },
     "judgement.settled": {"in_phase_seconds": 120.0, "green": ALL_READY},
+    "judgement.settled_in_the_end": {"overdue": True, "gates_skipped": True, "blue": revision_of(BLUE, 1, 2)},
+    "pods.fewer_than_before": {"overdue": True, "gates_skipped": True},
     "judgement.undecided_pause": {"rollout": {}},
     "judgement.undecided_rollback": {"rollout": {"analysis": {"onInconclusive": "Rollback"}}},
     "judgement.undecided_promote": {"rollout": {"analysis": {"onInconclusive": "Promote"}}},

@@ -7,7 +7,7 @@ from agentteam_operator.api.status import Phase, Verdict
 from agentteam_operator.core import analysis, names
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.intent import promoted
-from agentteam_operator.core.gates.pods import ready
+from agentteam_operator.core.gates.pods import ready, too_few_words
 from agentteam_operator.core.view import View
 
 INCONCLUSIVE_HOLD_SECONDS = 60
@@ -50,11 +50,17 @@ def _nothing_to_judge(view: View) -> bool:
 
 def acquitted_while_serving(view: View) -> Finding | None:
     """Out of a pause with all traffic on the candidate already: promoted by a person, or acquitted since."""
-    return (promoted(view) or acquitted_in_pause(view)) if view.committed else None
+    if not view.committed:
+        return None
+    return promoted(view) or (_acquitted_since(view) if ready(view) else None)
 
 
 def acquitted_in_pause(view: View) -> Finding | None:
     """What was missing came while a person was asked: the whole watch, on enough answers, with nothing against it."""
+    return None if view.committed else _acquitted_since(view)
+
+
+def _acquitted_since(view: View) -> Finding | None:
     if view.judgement is None or _watched_seconds(view) < view.settings.watch_seconds:
         return None
     return acquitted(view) if analysis.enough(view.judgement, view.settings.analysis) else None
@@ -117,14 +123,23 @@ def settled(view: View) -> Finding | None:
     return acquitted(view) if _watched_seconds(view) >= seconds else None
 
 
+def settled_in_the_end(view: View) -> Finding | None:
+    """The deadline passed, and the old revision has no more ready pods than the candidate."""
+    if not view.overdue:
+        return None
+    return Finding("Settled", too_few_words(view) or f"carried all traffic for {view.in_phase_seconds:.0f} s")
+
+
 def undecided(view: View) -> Finding | None:
     """The judgement's time and its hold are over without a verdict."""
     if not judged(view) or view.rollout is None or _seconds_since_due(view) < INCONCLUSIVE_HOLD_SECONDS:
         return None
     verdicts = view.judgement.verdicts if view.judgement else ()
     open_ones = [found for found in verdicts if found.verdict in {Verdict.PENDING, Verdict.INCONCLUSIVE}]
-    said = "; ".join(f"{found.name}: {found.message}" for found in open_ones) or "Prometheus has given no answer yet"
-    return Finding("Inconclusive", said)
+    said = [f"{found.name}: {found.message}" for found in open_ones]
+    if view.phase is Phase.SETTLING and (missing := too_few_words(view)):
+        said.insert(0, missing)
+    return Finding("Inconclusive", "; ".join(said) or "Prometheus has given no answer yet")
 
 
 def _seconds_since_due(view: View) -> float:

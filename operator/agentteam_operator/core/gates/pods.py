@@ -29,10 +29,25 @@ _HOPELESS = {
 
 def ready(view: View) -> Finding | None:
     """As many candidate pods as this phase wants are ready."""
-    count = len(view.green.ready_pods) if view.green else 0
-    if view.green is None or view.green.replicas < view.green_size or count < view.green_size:
+    if view.green is None or view.green.replicas < view.green_needed or _ready_count(view) < view.green_needed:
         return None
-    return Finding("PodsReady", f"{count} of {quantity(view.green_size, 'pod')} ready")
+    return Finding("PodsReady", f"{_how_many(view)} ready")
+
+
+def _ready_count(view: View) -> int:
+    return len(view.green.ready_pods) if view.green else 0
+
+
+def _how_many(view: View) -> str:
+    """Candidate pods that are ready, of those that must be."""
+    return f"{_ready_count(view)} of {quantity(view.green_needed, 'pod')}"
+
+
+def too_few_words(view: View) -> str:
+    """That, and why, candidate pods are missing; empty when none is."""
+    if ready(view):
+        return ""
+    return _with_refusal(view, f"{_how_many(view)} ready", unready_words(view.green) if view.green else "")
 
 
 def refused(view: View) -> Finding | None:
@@ -62,8 +77,7 @@ def not_ready_in_time(view: View) -> Finding | None:
     """The deadline passed with too few ready pods."""
     if not view.overdue:
         return None
-    count = len(view.green.ready_pods) if view.green else 0
-    said = f"{count} of {quantity(view.green_size, 'pod')} ready after {view.settings.ready_timeout_seconds} s"
+    said = f"{_how_many(view)} ready after {view.settings.ready_timeout_seconds} s"
     return Finding("ReadyTimeout", _with_refusal(view, said, unready_words(view.green) if view.green else ""))
 
 
@@ -72,6 +86,15 @@ def _with_refusal(view: View, said: str, why: str = "") -> str:
     refusal = refusals.of_candidate(view)
     why = why or (refusal.message if refusal else "")
     return f"{said}; {why}" if why else said
+
+
+def fewer_than_before(view: View) -> Finding | None:
+    """The deadline passed with too few ready pods, and the old revision has more."""
+    said = too_few_words(view)
+    old = len(view.blue.ready_pods) if view.blue else 0
+    if not view.overdue or not said or old <= _ready_count(view):
+        return None
+    return Finding("PodsNotReady", f"{said}; {old} of the old revision")
 
 
 def ready_and_known(view: View) -> Finding | None:
