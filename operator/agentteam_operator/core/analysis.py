@@ -21,7 +21,7 @@ from agentteam_operator.core import error_rate, limits, ratios, slowness
 from agentteam_operator.core.counting import Colour, Mode, count
 from agentteam_operator.core.evidence import with_evidence
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
-from agentteam_operator.core.metric_verdict import Judgement, MetricVerdict
+from agentteam_operator.core.metric_verdict import UNREADABLE, Judgement, MetricVerdict
 from agentteam_operator.core.state import Snapshot
 from agentteam_operator.core.words import quantity
 
@@ -130,8 +130,9 @@ def _reading(
 def _unless_unread(
     found: MetricVerdict, settings: AnalysisSettings, state: AnalysisStatus, snapshot: Snapshot | None
 ) -> MetricVerdict:
-    """`found`, unless Prometheus can't be read now: what is proven stays so, the rest holds for a while."""
-    if found.name == MetricName.AGENTS_OFFLINE or found.verdict is Verdict.FAILED or not state.consecutive_errors:
+    """`found`, unless Prometheus can't be read now: what is proven or skipped stays so, the rest holds for a while."""
+    stands = found.name == MetricName.AGENTS_OFFLINE or found.verdict in {Verdict.FAILED, Verdict.SKIPPED}
+    if stands or not state.consecutive_errors:
         return found
     errors, most = state.consecutive_errors, settings.provider_error_limit
     why = snapshot.error if snapshot is not None and snapshot.error else "no answer"
@@ -140,7 +141,7 @@ def _unless_unread(
     return replace(
         found,
         verdict=Verdict.INCONCLUSIVE if lasting else Verdict.PENDING,
-        reason="PrometheusError",
+        reason=UNREADABLE,
         message=said[:1024],
     )
 

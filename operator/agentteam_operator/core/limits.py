@@ -13,7 +13,7 @@ from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, Met
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import histogram
 from agentteam_operator.core.counting import Colour, Mode
-from agentteam_operator.core.metric_verdict import MetricVerdict, percent, seconds
+from agentteam_operator.core.metric_verdict import NO_CONTROL, MetricVerdict, percent, seconds
 from agentteam_operator.core.state import PodCounters, Snapshot
 from agentteam_operator.core.words import quantity
 
@@ -109,7 +109,7 @@ def p95_latency(metric: AnalysisMetric, settings: AnalysisSettings, state: Analy
             return Reading(None, samples=sum(green), reason="TooFewSamples" if answers else "NoData", message=said)
     if not bounds:
         said = "maxIncreasePercent is held against blue at the same time, and green serves alone"
-        return Reading(None, reason="NoConcurrentControl", message=said, verdict=Verdict.SKIPPED)
+        return Reading(None, reason=NO_CONTROL, message=said, verdict=Verdict.SKIPPED)
     value = histogram.quantile_seconds(green, _QUANTILE) or 0.0
     tightest = min(bounds, key=lambda name: bounds[name])
     allowed = bounds[tightest]

@@ -9,6 +9,12 @@ from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core.sequential import Tally
 
+NO_CONTROL = "NoConcurrentControl"
+"""Reason of what can't be judged since green serves alone."""
+
+UNREADABLE = "PrometheusError"
+"""Reason of what can't be judged while Prometheus can't be read."""
+
 _MOST_ODDS = 1e9
 
 

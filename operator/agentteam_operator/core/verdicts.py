@@ -7,6 +7,7 @@ from dataclasses import replace
 from agentteam_operator.api.status import MAX_GATES, AgentTeamStatus, GateStatus, Phase, RolloutStatus, Verdict
 from agentteam_operator.core import analysis
 from agentteam_operator.core.gates import Finding, judgement
+from agentteam_operator.core.metric_verdict import NO_CONTROL, UNREADABLE
 from agentteam_operator.core.state import PodObserved, RevisionObserved
 from agentteam_operator.core.view import JUDGED, View
 
@@ -52,9 +53,17 @@ def judge(view: View) -> View:
 
 
 def _is_news(view: View, found: analysis.MetricVerdict) -> bool:
-    """A process that has just started has seen no metrics yet: what was seen before it stands until then."""
-    seen = view.observed.snapshot is not None or found.verdict is Verdict.FAILED
-    return seen or all(gate.name != found.name for gate in (view.rollout.gates if view.rollout else ()))
+    """Silence is no news where something was said before.
+
+    A process that has just started has seen no metrics yet, and what only both colours together can tell stands as it
+    was told while both served.
+    """
+    held = next((gate for gate in (view.rollout.gates if view.rollout else ()) if gate.name == found.name), None)
+    if held is None or found.verdict is Verdict.FAILED:
+        return True
+    if found.reason == NO_CONTROL:
+        return held.reason == UNREADABLE
+    return view.observed.snapshot is not None
 
 
 def _gate(view: View, found: analysis.MetricVerdict) -> GateStatus:
