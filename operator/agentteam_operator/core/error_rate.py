@@ -8,10 +8,26 @@ from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import evidence, sequential
-from agentteam_operator.core.counting import Colour, Mode, finished_tally, recent_tally, without_each_pod
-from agentteam_operator.core.gross import GrossFault, gross_fault
+from agentteam_operator.core.counting import (
+    RECENT_BLOCKS_OF_POD,
+    Colour,
+    Mode,
+    finished_tally,
+    recent_blocks,
+    recent_tally,
+    without_each_pod,
+)
+from agentteam_operator.core.gross import MARGIN, GrossFault, gross_fault
 from agentteam_operator.core.metric_verdict import MetricVerdict, compared, failing, odds, percent, points
-from agentteam_operator.core.ratios import detectable, hangs, held_for_sick_pod, sick_pod, too_few
+from agentteam_operator.core.ratios import (
+    detectable,
+    hangs,
+    held_for_sick_pod,
+    held_on_suspicion,
+    sick_pod,
+    suspicious,
+    too_few,
+)
 
 
 def error_rate(
@@ -59,7 +75,7 @@ def _worse_than_blue(
     said = f"{compared(seen, control)}: worse with odds {odds(proof)}"
     sick = sick_pod(
         without_each_pod(state, green.pods),
-        lambda _, rest: evidence.still_failing_without(state, rest, min_effect=effect),
+        lambda pod, rest: evidence.still_failing_without(state, pod, rest, min_effect=effect),
     )
     if sick:
         lately = recent_tally(state.recent_by_pod.get(sick, "")).rate
@@ -94,18 +110,20 @@ def _above_limit(
 
 def _gross_verdict(base: MetricVerdict, gross: GrossFault, *, concurrent: bool) -> MetricVerdict:
     against = compared(gross.green, gross.blue) if concurrent else f"green {failing(gross.green)}"
-    where = (
-        f"on each of {gross.pods} pods: worse with odds {odds(gross.log_evidence)} even with any one of them left out"
-        if gross.pods > 1
-        else f"on its only pod: worse with odds {odds(gross.log_evidence)}, though it may be the pod that is sick"
-    )
+    lately, found = f"in the last {gross.blocks} blocks", f"worse with odds {odds(gross.log_evidence)}"
+    if gross.never_well:
+        where = f"on its only pod, ever since its first answer {gross.blocks} blocks ago: {found}"
+    elif gross.pods > 1:
+        where = f"{lately}, on each of {gross.pods} pods: {found} even with any one of them left out"
+    else:
+        where = f"{lately}, on its only pod: {found}, though it may be the pod that is sick"
     return replace(
         base,
         verdict=Verdict.FAILED,
         value=percent(gross.green.rate),
         samples=gross.green.total,
         reason="WorseThanBlue" if concurrent else "AboveLimit",
-        message=f"{against} in the last {gross.blocks} blocks, {where}",
+        message=f"{against} {where}",
     )
 
 
@@ -122,6 +140,9 @@ def _unproven(
     few = too_few(base, settings, state, seen, control if concurrent else None)
     if few:
         return few
+    if concurrent and suspicious(seen, control) and _still_far_above_blue(state):
+        proof = state.log_evidence.get(evidence.ERRORS_AGAINST_BLUE, 0.0)
+        return held_on_suspicion(base, state, compared(seen, control), worse="worse", log_evidence=proof)
     if hangs(state):
         open_of_green = state.green.started - state.green.finished
         open_of_blue = max(state.blue.started - state.blue.finished, 0)
@@ -138,3 +159,12 @@ def _unproven(
         found = sequential.smallest_excess(seen, limit=limit, threshold=threshold)
         said = f"green {failing(seen)}: not proven above {percent(limit)}; {detectable(found, 'above it')}"
     return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)
+
+
+def _still_far_above_blue(state: AnalysisStatus) -> bool:
+    """Green's last blocks, as many as are kept of a pod, are far worse than blue's, too."""
+    green, blue = (
+        sum(recent_blocks(colour.recent)[-RECENT_BLOCKS_OF_POD:], sequential.NONE)
+        for colour in (state.green, state.blue)
+    )
+    return green.rate > blue.rate + MARGIN

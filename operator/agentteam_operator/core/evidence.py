@@ -149,15 +149,24 @@ def still_slow_without(state: AnalysisStatus, rest: Increment, *, min_effect: fl
     return slow is not None and _still_worse(_slow(rest.durations, slow.bound_seconds), slow.blue, min_effect)
 
 
-def still_failing_without(state: AnalysisStatus, rest: Increment, *, min_effect: float) -> bool:
-    """Whether the runs that remain with one of green's pods left out fail more often than blue's, too."""
-    return _still_worse(rest.finished, finished_tally(state.blue), min_effect)
+def still_failing_without(state: AnalysisStatus, pod: str, rest: Increment, *, min_effect: float) -> bool:
+    """Whether the runs that remain with one of green's pods left out fail more often than blue's, too.
+
+    Lately as well: two pods that were sick one after the other are no bad revision.
+    """
+    lately = sequential.standard_errors_above(_recent_without(state, pod), recent_tally(state.blue.recent))
+    worse = _still_worse(rest.finished, finished_tally(state.blue), min_effect)
+    return worse and lately >= sequential.LATELY_WORSE_STANDARD_ERRORS
+
+
+def _recent_without(state: AnalysisStatus, pod: str) -> Tally:
+    others = (recent_tally(packed) for name, packed in state.recent_by_pod.items() if name != pod)
+    return sum(others, sequential.NONE)
 
 
 def still_above_without(state: AnalysisStatus, pod: str, *, limit: float) -> bool:
     """Whether green's other pods lately fail more often than the limit allows, too."""
-    others = (recent_tally(packed) for name, packed in state.recent_by_pod.items() if name != pod)
-    return sum(others, sequential.NONE).rate > limit
+    return _recent_without(state, pod).rate > limit
 
 
 def _still_worse(rest: Tally, blue: Tally, min_effect: float) -> bool:

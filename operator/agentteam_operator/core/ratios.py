@@ -1,4 +1,4 @@
-"""What the verdicts of errorRate and slowness have in common: too few answers, one sick pod, runs that hang."""
+"""What the verdicts of errorRate and slowness share: too few answers, one sick pod, a suspicion, runs that hang."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from math import sqrt
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
-from agentteam_operator.core import histogram
+from agentteam_operator.core import gross, histogram, sequential
 from agentteam_operator.core.counters import Increment
-from agentteam_operator.core.metric_verdict import MetricVerdict, points
+from agentteam_operator.core.counting import recent_tally
+from agentteam_operator.core.metric_verdict import MetricVerdict, odds, points
 from agentteam_operator.core.sequential import Tally
 
 _USUAL_QUANTILE = 0.95
+
+_SUSPICIOUS_STANDARD_ERRORS = 4.0
+"""So far off is chance once in 30,000 looks, if failures come independently: too little to condemn, enough to wait."""
 
 
 def too_few(
@@ -51,6 +55,22 @@ def held_for_sick_pod(base: MetricVerdict, pod: str, what: str) -> MetricVerdict
     """On hold, while the evidence against green comes from one of its pods."""
     said = f"{what}, but not clearly so without pod {pod}, which may be sick by itself; holding"
     return replace(base, verdict=Verdict.PENDING, reason="SickPod", message=said)
+
+
+def suspicious(green: Tally, blue: Tally) -> bool:
+    """Green looks so much worse that going on would be blind, proven or not."""
+    apart = sequential.standard_errors_above(green, blue) >= _SUSPICIOUS_STANDARD_ERRORS
+    return apart and green.rate > blue.rate + gross.MARGIN
+
+
+def held_on_suspicion(
+    base: MetricVerdict, state: AnalysisStatus, what: str, *, worse: str, log_evidence: float
+) -> MetricVerdict:
+    """On hold, until it is proven or over: `what` was seen, and it is `worse` ("worse", "slower")."""
+    answering = sum(recent_tally(packed).total > 0 for packed in state.recent_by_pod.values())
+    why = "it may be a burst" if answering > 1 else "its only pod may be sick by itself"
+    said = f"{what}: {worse} so far, but not proven yet (odds {odds(max(log_evidence, 0.0))}), for {why}; holding"
+    return replace(base, verdict=Verdict.PENDING, reason="Suspicious", message=said)
 
 
 def hangs(state: AnalysisStatus) -> bool:

@@ -28,6 +28,9 @@ _FEWEST_BLOCKS = 4
 STILL_WORSE_STANDARD_ERRORS = 2.0
 """With any one of its pods left out, green must still be worse by so much, or it is a sick pod that speaks."""
 
+LATELY_WORSE_STANDARD_ERRORS = 1.5
+"""So much worse they must be in the last blocks, too, which hold few answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:

@@ -9,8 +9,15 @@ from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, Met
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import evidence, sequential
 from agentteam_operator.core.counting import Colour, Mode, without_each_pod
-from agentteam_operator.core.metric_verdict import MetricVerdict, compared, odds, percent, points, seconds
-from agentteam_operator.core.ratios import detectable, held_for_sick_pod, sick_pod, too_few
+from agentteam_operator.core.metric_verdict import NO_CONTROL, MetricVerdict, compared, odds, percent, points, seconds
+from agentteam_operator.core.ratios import (
+    detectable,
+    held_for_sick_pod,
+    held_on_suspicion,
+    sick_pod,
+    suspicious,
+    too_few,
+)
 
 
 def slowness(
@@ -27,7 +34,7 @@ def slowness(
     )
     if mode is Mode.ONE_SAMPLE:
         said = "slowness is judged against blue at the same time, and green serves alone"
-        return replace(base, verdict=Verdict.SKIPPED, reason="NoConcurrentControl", message=said)
+        return replace(base, verdict=Verdict.SKIPPED, reason=NO_CONTROL, message=said)
     slow = evidence.slow_tally(state)
     if slow is None:
         said = "blue's answers give no measure: there are none, or most take over 320 s"
@@ -46,9 +53,16 @@ def slowness(
         if sick:
             return held_for_sick_pod(base, sick, said)
         return replace(base, verdict=Verdict.FAILED, reason="SlowerThanBlue", message=said)
-    few = too_few(base, settings, state, slow.green, slow.blue)
-    if few:
-        return few
+    return too_few(base, settings, state, slow.green, slow.blue) or _unproven(base, state, slow, said, threshold)
+
+
+def _unproven(
+    base: MetricVerdict, state: AnalysisStatus, slow: evidence.SlowTally, said: str, threshold: float
+) -> MetricVerdict:
+    """What to say of slowness that isn't proven, on enough answers; `said` are the figures."""
+    proof = state.log_evidence.get(evidence.SLOWNESS_AGAINST_BLUE, 0.0)
+    if suspicious(slow.green, slow.blue) and proof >= 0:  # it soon falls below 0 once green's answers are quick
+        return held_on_suspicion(base, state, said, worse="slower", log_evidence=proof)
     found = sequential.smallest_difference(slow.blue, slow.green, threshold=threshold)
     said += f": not proven slower; {detectable(found, 'more')}"
     return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)

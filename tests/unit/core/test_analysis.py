@@ -58,6 +58,17 @@ def test_ten_points_worse_is_found_by_the_slow_test() -> None:
     assert "worse with odds" in verdict.message
 
 
+def test_two_pods_that_are_sick_one_after_the_other_are_no_bad_revision() -> None:
+    judging = Judging()
+    judging.looks(3, counters(30), counters(30))
+    for looks, sick in ((12, "green-1"), (12, ""), (16, "green-2")):
+        for _ in range(looks):
+            runs = dict.fromkeys((*BLUE, *GREEN), counters(30))
+            judgement = judging.look(runs | ({sick: counters(0, 30)} if sick else {}))
+            assert of(judgement).verdict is not Verdict.FAILED
+    assert of(judgement).reason == "SickPod"
+
+
 def test_one_sick_pod_is_held_and_named() -> None:
     judging = Judging()
     judging.looks(3, counters(20), counters(20))
@@ -78,11 +89,134 @@ def test_one_sick_pod_is_held_and_named() -> None:
     assert of(recovered).verdict is Verdict.PASSED
 
 
-def test_one_of_several_pods_is_given_time_though_looks_are_frequent() -> None:
-    judging = Judging(FAST, green=colour(("green-1",)))
-    verdict = of(judging.looks(100, counters(10), counters(5, 5)))
-    assert verdict.verdict is Verdict.FAILED
+def beside_several(settings: AnalysisSettings = FAST, *pods: str) -> Judging:
+    """A judgement in the first step of a rollout: one pod of green, or few, beside three of blue."""
+    return Judging(settings, green=colour(pods or ("green-1",)))
+
+
+def test_the_only_pod_is_given_time_though_looks_are_frequent_if_it_was_well() -> None:
+    judging = beside_several()
+    judging.looks(2, counters(10), counters(10))
+    verdict = of(judging.looks(100, counters(10), counters(2, 8)))
+    assert (verdict.verdict, verdict.reason) == (Verdict.FAILED, "WorseThanBlue")
     assert judging.at - NOW >= timedelta(seconds=42)
+
+
+@pytest.mark.parametrize(
+    ("settings", "blue", "green"),
+    [
+        pytest.param(FAST, counters(12), counters(6, 6), id="half fail, every second"),
+        pytest.param(AnalysisSettings(), counters(12), counters(6, 6), id="half fail, every 5 s"),
+        pytest.param(FAST, counters(70), counters(0, 6), id="all fail, and it answers seldom"),
+        pytest.param(FAST, counters(12, seconds=3), counters(6, 6, seconds=3), id="half fail, after a warm-up"),
+    ],
+)
+def test_an_only_pod_that_was_never_well_is_condemned_in_a_few_blocks(
+    settings: AnalysisSettings, blue: PodCounters, green: PodCounters
+) -> None:
+    judging = beside_several(settings)
+    verdict = of(judging.looks(20, blue, green))
+    assert (verdict.verdict, verdict.reason) == (Verdict.FAILED, "WorseThanBlue")
+    assert judging.state.looks == 4
+    assert "on its only pod, ever since its first answer 4 blocks ago: worse with odds" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param(counters(12), counters(6, 6), id="well in the first block"),
+        pytest.param(counters(8, 4), counters(0, 12), id="it turned ill in the first block"),
+        pytest.param(counters(0, 12), counters(11, 1), id="it has recovered"),
+        pytest.param(counters(9, 3, seconds=60), counters(6, 6, seconds=60), id="long runs: it may have been well"),
+    ],
+)
+def test_an_only_pod_that_may_have_been_well_is_left_to_the_slow_test(first: PodCounters, then: PodCounters) -> None:
+    judging = beside_several()
+    blue = counters(12, seconds=60 if first.duration_buckets[10] == 0 else 1)
+    judging.looks(1, blue, counters())
+    judging.looks(1, blue, first)
+    assert of(judging.looks(8, blue, then)).verdict is not Verdict.FAILED
+
+
+def test_an_only_pod_that_restarted_is_left_to_the_slow_test() -> None:
+    judging = beside_several()
+    judging.looks(2, counters(12), counters(6, 6))
+    judging.totals["green-1"] = counters()
+    assert of(judging.looks(8, counters(12), counters(6, 6))).verdict is not Verdict.FAILED
+
+
+def test_an_only_pod_that_took_anothers_place_is_left_to_the_slow_test() -> None:
+    judging = beside_several()
+    judging.looks(2, counters(12), counters(6, 6))
+    judging.green = colour(("green-9",))
+    judging.totals["green-9"] = counters()
+    del judging.totals["green-1"]
+    assert of(judging.looks(8, counters(12), counters(6, 6))).verdict is not Verdict.FAILED
+
+
+def test_a_second_pod_that_hasnt_answered_yet_clears_nobody_and_one_that_is_well_does() -> None:
+    ill = {**dict.fromkeys(BLUE, counters(12)), "green-1": counters(6, 6)}
+    for second, expected in ((counters(), Verdict.FAILED), (counters(12), Verdict.PENDING)):
+        judging = beside_several(FAST, "green-1", "green-2")
+        for _ in range(6):
+            judgement = judging.look({**ill, "green-2": second})
+        assert of(judgement).verdict is expected
+
+
+# --- suspicion -------------------------------------------------------------------------------------------------------
+
+
+def test_what_looks_far_worse_holds_the_step_though_nothing_is_proven() -> None:
+    judging = beside_several()
+    judging.looks(1, counters(3), counters(1))
+    judgement = judging.looks(2, counters(37), counters(0, 11))
+    verdict = of(judgement)
+    assert (verdict.verdict, verdict.reason) == (Verdict.PENDING, "Suspicious")
+    assert verdict.message == (
+        "green fails 95.7 % (22 of 23), blue 0.0 % (0 of 222): worse so far, but not proven yet (odds 1.2 : 1),"
+        " for its only pod may be sick by itself; holding"
+    )
+    assert not analysis.enough(judgement, FAST)
+
+
+def test_a_suspicion_ends_when_green_recovers() -> None:
+    judging = beside_several()
+    judging.looks(2, counters(12), counters(12))
+    assert of(judging.looks(5, counters(12), counters(0, 12))).reason == "Suspicious"
+    recovered = judging.looks(4, counters(12), counters(12))
+    assert of(recovered).verdict is Verdict.PASSED
+    assert analysis.enough(recovered, FAST)
+
+
+def test_a_suspicion_ends_in_proof_if_green_stays_bad() -> None:
+    judging = beside_several()
+    judging.looks(2, counters(12), counters(12))
+    said = [of(judging.looks(1, counters(12), counters(0, 12))) for _ in range(60)]
+    assert Verdict.PASSED not in {verdict.verdict for verdict in said[2:]}
+    assert said[-1].verdict is Verdict.FAILED
+
+
+def test_a_burst_on_several_pods_is_suspicious_too() -> None:
+    judging = Judging()
+    judging.looks(2, counters(20), counters(20))
+    found = of(judging.looks(1, counters(20), counters(2, 18)))
+    assert (found.verdict, found.reason) == (Verdict.PENDING, "Suspicious")
+    assert "it may be a burst; holding" in found.message
+
+
+def test_a_little_worse_by_chance_is_not_suspicious() -> None:
+    assert of(beside_several().looks(4, counters(12), counters(10, 1))).verdict is Verdict.PASSED
+
+
+def test_slow_answers_are_suspicious_until_they_are_quick_again() -> None:
+    judging = beside_several()
+    judging.looks(1, counters(12), counters(12))
+    judgement = judging.looks(8, counters(12), counters(12, seconds=5))
+    found = of(judgement, "slowness")
+    assert (found.verdict, found.reason) == (Verdict.PENDING, "Suspicious")
+    assert "slower so far, but not proven yet (odds" in found.message
+    assert not analysis.enough(judgement, FAST)
+    assert of(judging.looks(3, counters(12), counters(12)), "slowness").verdict is Verdict.PASSED
 
 
 def test_a_team_of_one_replica_is_judged_quickly_without_that_protection() -> None:
@@ -315,7 +449,9 @@ MEMORY = AnalysisMetric(name=MetricName.MEMORY_UTILIZATION)
     ("pods", "looks", "verdict", "reason", "message"),
     [
         pytest.param([memory(50), memory(79)], 1, Verdict.PASSED, "WithinLimits", "pod green-2 uses 79.0 %", id="fine"),
-        pytest.param([memory(50), memory(81)], 1, Verdict.PENDING, "OverOnce", "1 of at most 1 looks", id="over once"),
+        pytest.param(
+            [memory(50), memory(81)], 1, Verdict.PENDING, "OverOnce", "1 of at most 1 look in a row", id="over once"
+        ),
         pytest.param([memory(50), memory(81)], 2, Verdict.FAILED, "AboveLimit", "at 2 looks in a row", id="over twice"),
         pytest.param(
             [memory(99, None), memory(99, None)],

@@ -46,7 +46,9 @@ def state_of(blue: str, pods: list[str], looks: int = 2) -> AnalysisStatus:
         pytest.param("15/30 15/30", ["5/10 5/10"] * 3, Mode.CONCURRENT, None, id="blue fails alike"),
         pytest.param("3/30 3/30", ["5/10 5/10"] * 3, Mode.ONE_SAMPLE, None, id="alone, and blue was above the limit"),
         pytest.param("0/30 0/30", ["5/10 5/10", "0/0 0/0"], Mode.CONCURRENT, None, id="one pod alone has answered"),
-        pytest.param("0/30 0/30", ["20/40 20/40"], Mode.CONCURRENT, None, id="one pod beside several of blue"),
+        pytest.param(
+            "0/30 0/30", ["20/40 20/40"], Mode.CONCURRENT, None, id="one pod beside several of blue, and two blocks"
+        ),
         pytest.param("0/30 0/30", ["20/40 20/40"], Mode.ONE_SAMPLE, 2, id="one pod, alone"),
         pytest.param("0/0 0/0", ["5/10 5/10"] * 3, Mode.CONCURRENT, None, id="blue hasn't answered"),
         pytest.param("0/3 0/3", ["1/1 1/1"] * 2, Mode.CONCURRENT, None, id="too few answers in two blocks"),
