@@ -12,7 +12,7 @@ from statistics import median
 
 from agentteam_operator.api.rollout import AnalysisSettings
 
-from tests.simulation.releases import AUTO, DEMO, IMMEDIATE, Fault, Scenario, constant, from_time, play
+from tests.simulation.releases import AUTO, DEMO, DEMO_SETTINGS, IMMEDIATE, Fault, Scenario, constant, from_time, play
 
 EVERY_SECOND = AnalysisSettings(interval_seconds=1)
 HEALTHY = constant(0.01)
@@ -53,10 +53,8 @@ WORSE = (
     ),
     Scenario("latency doubled", Fault(HEALTHY, HEALTHY, green_slowdown=2)),
     Scenario("latency 1.5 times", Fault(HEALTHY, HEALTHY, green_slowdown=1.5)),
-    Scenario("demo: 50 % errors, 50 runs/s, every second", Fault(constant(0), constant(0.5)), 50, DEMO, EVERY_SECOND),
-    Scenario(
-        "demo: 10 points worse, 50 runs/s, every second", Fault(constant(0), constant(0.1)), 50, DEMO, EVERY_SECOND
-    ),
+    Scenario("demo: 50 % errors, 50 runs/s", Fault(constant(0), constant(0.5)), 50, DEMO, DEMO_SETTINGS),
+    Scenario("demo: 10 points worse, 50 runs/s", Fault(constant(0), constant(0.1)), 50, DEMO, DEMO_SETTINGS),
     *(
         Scenario(name, Fault(blue, constant(rate)), load, IMMEDIATE, EVERY_SECOND, past_seconds=60)
         for name, blue, rate, load in (

@@ -14,14 +14,19 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import accumulate
 from math import exp, log
+from pathlib import Path
 from random import Random
 from statistics import NormalDist
 
+import yaml
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import analysis
 from agentteam_operator.core.analysis import DURATION_BOUNDS_SECONDS, Colour, Mode
+from agentteam_operator.core.gates.judgement import INCONCLUSIVE_HOLD_SECONDS
 from agentteam_operator.core.state import PodCounters, Snapshot
+
+ROOT = Path(__file__).resolve().parents[2]
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -34,12 +39,34 @@ class Stage:
     blue_pods: int
     green_pods: int
     mode: Mode = Mode.CONCURRENT
+    patience_seconds: int = 0
+    """For how much longer it lasts at most, while the judge holds; then a person says to go on."""
 
 
-AUTO = (Stage(60, 3, 1), Stage(600, 3, 3), Stage(120, 0, 3, Mode.ONE_SAMPLE))
-"""The default schedule of a team of three: one green pod for 60 s, equal halves for the watch, then green alone."""
+def _gradual(step_seconds: int, watch_seconds: int, settle_seconds: int) -> tuple[Stage, ...]:
+    """A team of three: one green pod for the first step, equal halves for the watch, then green alone."""
+    hold_seconds = INCONCLUSIVE_HOLD_SECONDS
+    return (
+        Stage(step_seconds, 3, 1, patience_seconds=watch_seconds + hold_seconds),
+        Stage(watch_seconds, 3, 3, patience_seconds=hold_seconds),
+        Stage(settle_seconds, 0, 3, Mode.ONE_SAMPLE),
+    )
 
-DEMO = (Stage(10, 3, 1), Stage(30, 3, 3), Stage(20, 0, 3, Mode.ONE_SAMPLE))
+
+def _of_demo() -> tuple[tuple[Stage, ...], AnalysisSettings]:
+    """The schedule and the settings that the demo patches its team with."""
+    patch = yaml.safe_load((ROOT / "examples" / "demo" / "shorter-watch.yaml").read_text(encoding="utf-8"))
+    rollout = patch["spec"]["rollout"]
+    first, second = rollout["traffic"]["steps"]
+    assert (first["weight"], second["weight"], second["holdSeconds"]) == (25, 50, 0), "stages are made for these"
+    stages = _gradual(first["holdSeconds"], rollout["watchSeconds"], rollout["settleSeconds"])
+    return stages, AnalysisSettings.parse(rollout["analysis"])
+
+
+AUTO = _gradual(60, 600, 120)
+"""The default schedule."""
+
+DEMO, DEMO_SETTINGS = _of_demo()
 """The demo's shortened one."""
 
 IMMEDIATE = (Stage(600, 0, 3, Mode.ONE_SAMPLE),)
@@ -55,7 +82,8 @@ class Fault:
     blue: Rates
     green: Rates
     breaker_per_hour: float = 0.0
-    """How often each pod's circuit breaker opens, for `breaker_seconds`, during which all of its runs fail."""
+    """How often each pod's circuit breaker opens, for `breaker_seconds`, during which all of its runs fail: on a pod
+    that takes traffic only, for the first time after an exponential time from its first run on."""
     breaker_seconds: float = 30.0
     clump: int = 1
     """Failures come by so many, in a row and on the same pod; the rate stays."""
@@ -110,7 +138,8 @@ class _Pod:
     """A pod, with the counters that it shows."""
 
     name: str
-    breaker: list[tuple[float, float]]
+    breaker_opens_at: float | None
+    """When its breaker opens next, or has opened; None before its first run."""
     scrape_phase: float
     long_seconds: float
     clump_left: int = 0
@@ -122,7 +151,7 @@ class _Pod:
 
     def run(self, random: Random, rate: float, now: float, fault: Fault, weights: tuple[float, ...]) -> None:
         clump = fault.clump
-        if any(begin <= now < end for begin, end in self.breaker):
+        if fault.breaker_per_hour and self._breaker_is_open(random, now, fault):
             failed = True
         elif self.clump_left:
             self.clump_left -= 1
@@ -140,6 +169,13 @@ class _Pod:
             return
         self.succeeded += not failed
         self.buckets[bisect_left(weights, random.random())] += 1
+
+    def _breaker_is_open(self, random: Random, now: float, fault: Fault) -> bool:
+        if self.breaker_opens_at is None:
+            self.breaker_opens_at = now + random.expovariate(fault.breaker_per_hour / 3600)
+        while self.breaker_opens_at + fault.breaker_seconds <= now:
+            self.breaker_opens_at += fault.breaker_seconds + random.expovariate(fault.breaker_per_hour / 3600)
+        return self.breaker_opens_at <= now
 
     def counters(self, now: float) -> PodCounters:
         while self.open_until and self.open_until[0] <= now:
@@ -175,15 +211,12 @@ class Release:
         total = sum(stage.seconds for stage in scenario.stages)
         self._outage_at = self._random.uniform(0, total)
         most = max(max(stage.blue_pods, stage.green_pods) for stage in scenario.stages)
-        self._blue = [self._pod(f"blue-{index}", total) for index in range(most)]
-        self._green = [self._pod(f"green-{index}", total) for index in range(most)]
+        # Blue has been serving for long: its breakers may be open as the release begins.
+        self._blue = [self._pod(f"blue-{index}", -3600) for index in range(most)]
+        self._green = [self._pod(f"green-{index}", None) for index in range(most)]
 
-    def _pod(self, name: str, total: float) -> _Pod:
-        fault = self._scenario.fault
-        events = poisson(self._random, fault.breaker_per_hour * total / 3600) if fault.breaker_per_hour else 0
-        starts = [self._random.uniform(-fault.breaker_seconds, total) for _ in range(events)]
-        breaker = [(start, start + fault.breaker_seconds) for start in starts]
-        return _Pod(name, breaker, self._random.random(), fault.success_seconds)
+    def _pod(self, name: str, breaker_opens_at: float | None) -> _Pod:
+        return _Pod(name, breaker_opens_at, self._random.random(), self._scenario.fault.success_seconds)
 
     def run(self) -> Result:
         state = analysis.AnalysisStatus()
@@ -193,12 +226,13 @@ class Release:
             alone = Stage(0, len(self._blue), 0)
             self._traffic(alone, -self._scenario.past_seconds, self._scenario.past_seconds)
         for stage in self._scenario.stages:
-            end = now + stage.seconds
-            while now < end:
+            end, holds = now + stage.seconds, False
+            while now < end or (holds and now < end + stage.patience_seconds):
                 now += interval
                 self._traffic(stage, now - interval, interval)
                 judgement = self._judge(state, stage, now)
                 state = judgement.state
+                holds = not analysis.enough(judgement, self._scenario.settings)
                 failed = [verdict for verdict in judgement.verdicts if verdict.verdict is Verdict.FAILED]
                 if failed:
                     return Result(now, f"{failed[0].name}: {failed[0].message}", state)
