@@ -270,6 +270,15 @@ REVERSIONS = (
         replace(UPGRADED, active="1", sizes={"1": 3}),
         then=(Step(in_phase(Phase.COMPLETED, "2"), apply("1")),),
     ),
+    *(
+        upgrade(
+            f"back-to-a-revision-with-a-stale-{word}",
+            replace(UPGRADED, active="1", sizes={"1": 3}),
+            rollout=IMMEDIATE,
+            then=(Step(in_phase(Phase.COMPLETED, "2"), all_do(annotate(word, "1"), apply("1", rollout=IMMEDIATE))),),
+        )
+        for word in ("abort", "promote")
+    ),
     upgrade(
         "back-after-a-rollback",
         replace(rolled_back(""), phase=Phase.COMPLETED),

@@ -102,6 +102,11 @@ class RolloutStatus(LenientModel):
         default=TrafficMode.GRADUAL, description="How its traffic goes over: spec.rollout.traffic.mode as it began."
     )
     started_at: Time = Field(description="When the rollout began.")
+    stale_annotations: list[str] = Field(
+        default_factory=list,
+        max_length=2,
+        description="A person's annotations that named the candidate before its rollout began: not meant for it.",
+    )
     phase_started_at: Time = Field(description="When its phase began.")
     deadline: Time | None = Field(default=None, description="When the phase is given up; persisted, never extended.")
     attempt: int = Field(default=1, ge=1, description="Which health check this is, counted from 1.")

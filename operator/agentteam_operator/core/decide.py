@@ -161,6 +161,7 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
         return Decision(status=unreadable(observed, now))
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as it will be read back from the status
     view = View(observed=observed, environment=environment, now=now, spec=observed.spec, status=observed.status)
+    view = _forget_stale_annotations(view)
     if not view.spec.suspend:
         view = advance(verdicts.judge(adopted(view)))
     view = view.with_status(summarize(view))
@@ -202,6 +203,17 @@ def advance(view: View) -> View:
         view = _enter(view, rule.to, found)
 
 
+def _forget_stale_annotations(view: View) -> View:
+    """One that was removed or changed since the rollout began is a person's word again once it is set anew."""
+    rollout = view.rollout
+    if rollout is None or not rollout.stale_annotations:
+        return view
+    naming = view.annotations_naming(rollout.revision)
+    still = [annotation for annotation in rollout.stale_annotations if annotation in naming]
+    update = {"rollout": rollout.model_copy(update={"stale_annotations": still})}
+    return view.with_status(view.status.model_copy(update=update))
+
+
 def _note_progress(view: View) -> View:
     """Write down what was reached: the step's weight, from which its hold counts."""
     rollout = view.rollout
@@ -235,6 +247,7 @@ def _begin(view: View) -> RolloutStatus:
         gates_skipped=view.retained(view.observed.target),
         earlier=events.told_of(view)[-MAX_TRANSITIONS:],
         started_at=view.now,
+        stale_annotations=view.annotations_naming(view.observed.target),
         phase_started_at=view.now,
     )
 

@@ -33,6 +33,9 @@ COMPONENT_PROBE = "probe"
 
 ANNOTATION_PROMOTE = f"{GROUP}/promote"
 ANNOTATION_ABORT = f"{GROUP}/abort"
+PERSONS_ANNOTATIONS = (ANNOTATION_PROMOTE, ANNOTATION_ABORT)
+"""A person's word on a candidate, which is named by its hash."""
+
 ANNOTATION_MANIFEST_HASH = f"{GROUP}/manifest-hash"
 
 CONTAINER = "agent"

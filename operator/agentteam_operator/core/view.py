@@ -118,8 +118,16 @@ class View:
         return self.rollout is not None and self.observed.target != self.rollout.revision
 
     def annotated(self, annotation: str) -> bool:
-        """A person named the candidate in this annotation; one that names another revision means nothing."""
-        return self.rollout is not None and self.observed.team.annotations.get(annotation) == self.rollout.revision
+        """A person named the candidate in this annotation, and did so since its rollout began."""
+        stale = self.rollout is not None and annotation in self.rollout.stale_annotations
+        return self.rollout is not None and self._names(annotation, self.rollout.revision) and not stale
+
+    def annotations_naming(self, revision: str) -> list[str]:
+        """A person's annotations that name this revision now."""
+        return [annotation for annotation in names.PERSONS_ANNOTATIONS if self._names(annotation, revision)]
+
+    def _names(self, annotation: str, revision: str) -> bool:
+        return self.observed.team.annotations.get(annotation) == revision
 
     def retained(self, revision: str) -> bool:
         """The revision passed before and is still there, so that going back to it needs no gates."""
