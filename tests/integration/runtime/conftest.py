@@ -14,6 +14,7 @@ from agentteam_operator.kube.client import KubeClient, load_configuration
 from tests.integration.conftest import ApiServer
 from tests.integration.runtime.operator_process import OperatorProcess
 from tests.integration.runtime.stand_in_node import StandInNode
+from tests.integration.runtime.team import Team
 
 StartOperator = Callable[..., OperatorProcess]
 
@@ -53,3 +54,9 @@ async def start_operator(api_server: ApiServer, namespace: str, tmp_path: Path) 
             return process
 
         yield start
+
+
+@pytest.fixture
+def team(kube: KubeClient, namespace: str, node: StandInNode) -> Team:
+    assert node is not None
+    return Team(kube, namespace)

@@ -1,16 +1,16 @@
-"""The operator as a process, on a real control plane: rollouts, steadiness, violent deaths, two replicas."""
+"""The operator as a process, on a real control plane: rollouts, steadiness, and what stands in their way."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from agentteam_operator.core import names
-from agentteam_operator.kube.client import MERGE_PATCH, KubeClient
+from agentteam_operator.kube.client import KubeClient
 from agentteam_operator.kube.errors import AlreadyExists, KubeError, NotFound
 from agentteam_operator.kube.resources import (
     AGENT_TEAM,
@@ -19,87 +19,14 @@ from agentteam_operator.kube.resources import (
     CUSTOM_RESOURCE_DEFINITION,
     DEPLOYMENT,
     EVENT,
-    LEASE,
     POD_MONITOR,
     SERVICE,
 )
 
 from tests.integration.runtime.conftest import StartOperator
 from tests.integration.runtime.stand_in_node import Pod, StandInNode
+from tests.integration.runtime.team import QUICK, Team, rolled_out
 from tests.integration.runtime.until import until
-
-QUICK = {
-    "readyTimeoutSeconds": 30,
-    "traffic": {"steps": [{"weight": 33, "holdSeconds": 1}, {"weight": 50, "holdSeconds": 0}]},
-    "watchSeconds": 1,
-    "settleSeconds": 1,
-    "drainSeconds": 1,
-}
-
-
-def spec_of(answer: str, **fields: object) -> dict[str, Any]:
-    return {
-        "replicas": 2,
-        "models": [{"name": "main", "provider": "Replay", "replay": {"answers": [answer]}}],
-        "team": {"type": "RoundRobin", "maxTurns": 1, "agents": [{"name": "greeter", "model": "main"}]},
-        "rollout": QUICK,
-        **fields,
-    }
-
-
-class Team:
-    """A team in the cluster, by what people do to it and see of it."""
-
-    def __init__(self, kube: KubeClient, namespace: str, name: str = "chat") -> None:
-        self.kube = kube
-        self.namespace = namespace
-        self.name = name
-
-    async def create(self, answer: str = "one", **fields: object) -> None:
-        body = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.KIND,
-            "metadata": {"name": self.name},
-            "spec": spec_of(answer, **fields),
-        }
-        await self.kube.request("POST", AGENT_TEAM.path(self.namespace), what="create the team", body=body)
-
-    async def change(self, answer: str) -> None:
-        await self.patch({"spec": {"models": spec_of(answer)["models"]}})
-
-    async def patch(self, body: object) -> None:
-        path = AGENT_TEAM.path(self.namespace, self.name)
-        await self.kube.request("PATCH", path, what="change the team", body=body, content_type=MERGE_PATCH)
-
-    async def status(self) -> dict[str, Any]:
-        return (await self.kube.get(AGENT_TEAM, self.namespace, self.name)).get("status") or {}
-
-    def is_in(self, *phases: str, active_is_not: str = "") -> Callable[[], Awaitable[bool]]:
-        """A condition: the rollout is in one of these phases, and the active revision isn't that one."""
-
-        async def condition() -> bool:
-            status = await self.status()
-            return (status.get("rollout") or {}).get("phase") in phases and (
-                not active_is_not or status.get("activeRevision") != active_is_not
-            )
-
-        return condition
-
-    async def selector(self) -> dict[str, str]:
-        found: dict[str, str] = (await self.kube.get(SERVICE, self.namespace, self.name))["spec"]["selector"]
-        return found
-
-
-@pytest.fixture
-def team(kube: KubeClient, namespace: str, node: StandInNode) -> Team:
-    assert node is not None
-    return Team(kube, namespace)
-
-
-async def rolled_out(team: Team) -> str:
-    """The revision that serves after the first rollout."""
-    await until(team.is_in("Completed"), what="the first rollout to complete")
-    return str((await team.status())["activeRevision"])
 
 
 async def test_a_change_goes_out_blue_green(team: Team, start_operator: StartOperator) -> None:
@@ -190,36 +117,6 @@ def writes_since(audit_log: Any, offset: int, namespace: str) -> list[str]:  # n
     ]
 
 
-@pytest.mark.parametrize(
-    "phase",
-    ["Preparing", "Shifting", "Switching", "Settling"],  # each phase, on a real node, in tests/e2e
-)
-async def test_killed_and_restarted_it_goes_on(
-    team: Team, node: StandInNode, start_operator: StartOperator, phase: str
-) -> None:
-    operator = start_operator()
-    await team.create()
-    blue = await rolled_out(team)
-    node.behaviour = lambda _: "starting"
-    await team.change("two")
-    await until(team.is_in("Preparing"), what="Preparing")
-    if phase != "Preparing":
-        node.behaviour = lambda _: "ready"
-        await node.treat_all()
-
-        async def has_entered() -> bool:
-            entered = (await team.status())["rollout"]["transitions"]
-            return any(entry["phase"] == phase for entry in entered)
-
-        await until(has_entered, what=phase)
-    operator.kill()
-    node.behaviour = lambda _: "ready"
-    await node.treat_all()
-    operator.restart()
-    await until(team.is_in("Completed", active_is_not=blue), what="the rollout to complete all the same")
-    assert await team.selector() == names.server_selector(team.name, (await team.status())["activeRevision"])
-
-
 async def test_a_green_that_never_gets_ready_is_rolled_back(
     team: Team, node: StandInNode, start_operator: StartOperator
 ) -> None:
@@ -288,31 +185,6 @@ async def test_deleting_a_team_removes_all_that_it_made(team: Team, start_operat
         return not left
 
     await until(nothing_is_left, what="everything to go", seconds=60)
-
-
-async def test_two_replicas_one_acts_and_the_other_takes_over(team: Team, start_operator: StartOperator) -> None:
-    quick = {"LEASE_DURATION_SECONDS": "3", "LEASE_RENEW_DEADLINE_SECONDS": "2", "LEASE_RETRY_SECONDS": "0.5"}
-    first = start_operator("first", **quick)
-    await until(first.wrote("lease_held"), what="the first replica to hold the lease")
-    second = start_operator("second", **quick)
-    await until(second.wrote("operator_started"), what="the second replica to start")
-    await team.create()
-    blue = await rolled_out(team)
-    assert second.events("rollout_phase") == [], "the second replica must not act"
-    first.kill()
-    await team.change("two")
-    await until(team.is_in("Completed", active_is_not=blue), what="the second replica to take over")
-    assert second.events("lease_held")
-    lease = await team.kube.get(LEASE, team.namespace, "agentteam-operator")
-    assert lease["spec"]["holderIdentity"] == "second"
-
-
-async def test_a_replica_that_ends_gives_the_lease_back(team: Team, start_operator: StartOperator) -> None:
-    operator = start_operator()
-    await until(operator.wrote("lease_held"), what="the lease to be held")
-    assert await operator.end() == 0
-    lease = await team.kube.get(LEASE, team.namespace, "agentteam-operator")
-    assert not lease["spec"].get("holderIdentity")
 
 
 POD_MONITORS: dict[str, Any] = {
