@@ -8,7 +8,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONSAFEPATH := 1
 export PYTHONPATH := $(CURDIR)
 CLUSTER ?= local
-PYTEST := .venv/bin/pytest -q
+PYTEST := .venv/bin/pytest -q --durations=5
+# What computes goes to two processes; what waits most of the time, for a real API server, to three.
+COMPUTING := -n 2 --dist worksteal
+WAITING := -n 3 --dist loadfile --no-loadscope-reorder
 STEP = @printf '\n\033[1m== %s (at %s)\033[0m\n' "$(1)" "$$(date +%H:%M:%S)"
 
 help: ## list all targets
@@ -32,21 +35,21 @@ check: setup ## lint, format, types, layering
 unit: setup ## unit tests
 	$(call STEP,unit tests)
 	@.venv/bin/python -m tests.cluster build --profile fast
-	$(PYTEST) tests/unit tests/cluster
+	$(PYTEST) $(COMPUTING) tests/unit tests/cluster
 
 simulation: setup ## the fault explorer and the judgement's error rates, deterministic part
 	$(call STEP,simulation)
-	$(PYTEST) tests/simulation
+	$(PYTEST) $(COMPUTING) tests/simulation
 
 integration: setup ## tests on a real API server
 	$(call STEP,integration tests on a real API server)
 	@.venv/bin/python -m tests.cluster up --profile fast
-	$(PYTEST) tests/integration
+	$(PYTEST) $(WAITING) tests/integration
 
 e2e: setup ## tests on a real node with a real Prometheus
 	$(call STEP,end-to-end tests on a real node)
-	@.venv/bin/python -m tests.cluster up --profile full
-	$(PYTEST) tests/e2e
+	@.venv/bin/python -m tests.e2e.install
+	$(PYTEST) --installed tests/e2e
 
 cluster-test: setup ## tests of the local cluster itself: takes it down, kills it half-way, mends it
 	$(call STEP,tests of the local cluster)
