@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from collections.abc import Generator, Iterator
@@ -10,12 +11,22 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness import Cluster, diagnosis
-from tests.e2e.install import install
+from tests.e2e.install import install, installed
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--installed", action="store_true", help="take the operator as `python -m tests.e2e.install` left it"
+    )
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
+def cluster(pytestconfig: pytest.Config) -> Cluster:
     """The local cluster with the operator installed from the chart; it stays up."""
+    if pytestconfig.getoption("--installed"):
+        return installed()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.exit("two workers would install the operator at once: run `make e2e`, or without -n", returncode=4)
     return install()
 
 

@@ -30,6 +30,7 @@ OPERATOR = "agentteam-operator"
 OPERATOR_USER = f"system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR}"
 MODEL_NAMESPACE = "e2e-model"
 MODEL_URL = f"http://model-endpoint.{MODEL_NAMESPACE}/v1"
+OWN_LABEL = "test.agentteam.dev/suite"
 WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 TEAM_LABEL = "agentteam.dev/team"
 REVISION_LABEL = "agentteam.dev/revision"
@@ -92,7 +93,8 @@ class Cluster:
     @contextlib.contextmanager
     def namespace(self, name: str) -> Iterator[str]:
         """A namespace of its own. Its teams go first, so that the operator isn't still at work in it."""
-        self.tools.kubectl("create", "namespace", name)
+        labels = {OWN_LABEL: "e2e"}
+        self.tools.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}, name)
         try:
             yield name
         finally:

@@ -1,12 +1,19 @@
-"""The operator, its Prometheus and the scripted model in the local cluster, as all end-to-end tests use them."""
+"""The operator, its Prometheus and the scripted model in the local cluster, as all end-to-end tests use them.
+
+``python -m tests.e2e.install`` installs them for test runs that are given ``--installed``.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+
 from demo import release
+from demo.errors import DemoError
 from demo.screen import Screen
 from demo.target import LOCAL, ROOT, Target, prepare
 from tests.cluster.profiles import FULL
-from tests.e2e.harness import MODEL_NAMESPACE, OPERATOR, OPERATOR_NAMESPACE, Cluster
+from tests.e2e.harness import MODEL_NAMESPACE, OPERATOR, OPERATOR_NAMESPACE, OWN_LABEL, Cluster
 
 CHART = str(ROOT / "charts" / "agentteam-operator")
 # Quick scrapes and a short lease, so that the tests wait for the operator and not for their own settings.
@@ -20,6 +27,8 @@ def install() -> Cluster:
     tools = target.tools
     # A release that an interrupted run left half-way can't be upgraded: helm takes its old failure for a new one.
     tools.helm("uninstall", OPERATOR, "-n", OPERATOR_NAMESPACE, "--ignore-not-found", "--wait")
+    # Without an operator nobody works in the namespaces that it left.
+    tools.kubectl("delete", "namespaces", "-l", OWN_LABEL, "--timeout=120s", timeout_seconds=130)
     release.upgrade(tools, helm_arguments(target))
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MODEL_NAMESPACE}}
     tools.apply(namespace, MODEL_NAMESPACE)
@@ -32,6 +41,12 @@ def install() -> Cluster:
     return cluster
 
 
+def installed() -> Cluster:
+    """What ``install`` left running, as it is, images and all."""
+    os.environ["IMAGE_BUILDER"] = "none"
+    return Cluster(prepare(LOCAL, Screen()), FULL.audit_log)
+
+
 def helm_arguments(target: Target) -> list[str]:
     """``helm upgrade --install`` with the tests' values."""
     arguments = release.upgrade_arguments(OPERATOR, CHART, OPERATOR_NAMESPACE)
@@ -40,3 +55,17 @@ def helm_arguments(target: Target) -> list[str]:
     for index, (name, value) in enumerate(ENVIRONMENT.items()):
         arguments += ["--set", f"extraEnv[{index}].name={name}", "--set-string", f"extraEnv[{index}].value={value}"]
     return arguments
+
+
+def main() -> int:
+    """Install; the exit code."""
+    try:
+        install()
+    except DemoError as error:
+        print(f"e2e: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

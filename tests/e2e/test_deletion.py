@@ -7,7 +7,7 @@ import pytest
 from demo.timeline import rollout
 from tests.e2e.harness import QUICK_ROLLOUT, TEAM_LABEL, Cluster, manifest, poll
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 GONE_SECONDS = 60
 KINDS = (

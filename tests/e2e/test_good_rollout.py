@@ -12,7 +12,7 @@ from demo.timeline import phase, rollout
 from tests.e2e.harness import QUICK_ROLLOUT, Cluster, Team, condition, gate, manifest, phases, poll
 from tests.load.report import LoadReport
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 RATE_PER_SECOND = 70.0
 REQUESTS = 5_200

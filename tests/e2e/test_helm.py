@@ -32,7 +32,7 @@ from tests.e2e.harness import (
 )
 from tests.load.report import LoadReport
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 CHART = str(ROOT / "charts" / "agentteam-operator")
 LEASE = OPERATOR

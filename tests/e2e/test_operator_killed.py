@@ -12,7 +12,7 @@ from demo.timeline import TERMINAL_PHASES, phase, rollout
 from tests.e2e.harness import QUICK_ROLLOUT, Cluster, Team, condition, gate, manifest
 from tests.load.report import LoadReport
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 RATE_PER_SECOND = 20.0
 ROLLOUT_SECONDS = 200
