@@ -87,6 +87,7 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
         Rule(pods.broken, Phase.ROLLING_BACK),
         Rule(pods.healthy_and_immediate, Phase.SWITCHING),
         Rule(pods.healthy, Phase.SHIFTING),
+        Rule(pods.probed_others, Phase.HEALTH_CHECKING),
         Rule(pods.unhealthy, Phase.ROLLING_BACK),
     ),
     Phase.SHIFTING: (

@@ -40,8 +40,8 @@ def _preparing(view: View, _source: Phase | None) -> View:
 
 
 def _health_checking(view: View, source: Phase | None) -> View:
-    """A check after a failed one needs a Job of its own name."""
-    if source is not Phase.FAILED or view.rollout is None:
+    """A check after another one needs a Job of its own name."""
+    if source not in {Phase.FAILED, Phase.HEALTH_CHECKING} or view.rollout is None:
         return view
     rollout = view.rollout.model_copy(update={"attempt": view.rollout.attempt + 1})
     return view.with_status(view.status.model_copy(update={"rollout": rollout}))

@@ -65,8 +65,8 @@ def preview_service(team: str) -> str:
 
 
 def health_job(team: str, revision: str, attempt: int = 1) -> str:
-    """Name of the Job that probes the candidate's pods."""
-    return f"{team}-{revision}-health-{attempt}"
+    """Name of the Job that probes the candidate's pods; of 63 characters at most, so its number begins anew at 9999."""
+    return f"{team}-{revision}-health-{(attempt - 1) % 9999 + 1}"
 
 
 def server_selector(team: str, revision: str | None = None) -> dict[str, str]:

@@ -33,9 +33,10 @@ def _held(view: View, rollout: RolloutStatus) -> str:
     match rollout.phase:
         case Phase.VALIDATING:
             return intent.awaits_former(view)
-        case Phase.PREPARING | Phase.HEALTH_CHECKING:
-            refusal = refusals.of_candidate(view)
-            return refusal.message if refusal else _stuck_pods(view)
+        case Phase.PREPARING:
+            return _refused(view) or _stuck_pods(view)
+        case Phase.HEALTH_CHECKING:
+            return _refused(view) or (view.probe.message if view.probe and not view.probe.finished else "")
         case Phase.SHIFTING:
             return _held_step(view, rollout)
         case Phase.WATCHING | Phase.SETTLING:
@@ -43,6 +44,12 @@ def _held(view: View, rollout: RolloutStatus) -> str:
             return f"{rollout.weight} %, not decided yet: {undecided}" if undecided else ""
         case _:
             return ""
+
+
+def _refused(view: View) -> str:
+    """What the API server refuses of the candidate, though it may pass."""
+    refusal = refusals.of_candidate(view)
+    return refusal.message if refusal else ""
 
 
 def _held_step(view: View, rollout: RolloutStatus) -> str:

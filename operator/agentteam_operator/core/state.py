@@ -105,7 +105,12 @@ class ProbeObserved:
     finished: bool
     succeeded: bool
     message: str = ""
-    """In plain words what failed, from the Job's termination message, or from its conditions when it left none."""
+    """In plain words what failed, from the Job's termination message, or from its conditions when it left none; of one
+    that isn't finished, why its pod isn't made."""
+    attempt: int = 1
+    """Which of the rollout's health checks it is."""
+    created_at: datetime | None = None
+    """When the pods that it asks were chosen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def next_look_seconds(view: View) -> float | None:
     start, settings = rollout.phase_started_at, view.settings
     moments = [rollout.deadline, _seconds_after(start, settings.drain_seconds)]
     if rollout.phase is Phase.FAILED:
-        moments.append(_seconds_after(start, pods.HEALTH_RETRY_SECONDS))
+        moments.append(_seconds_after(start, pods.health_retry_seconds(rollout.attempt)))
     if view.in_progress:
         dues = (
             _seconds_after(start, settings.watch_seconds),

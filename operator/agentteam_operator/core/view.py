@@ -15,7 +15,7 @@ from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, Rollo
 from agentteam_operator.api.weights import nearest_green_pods
 from agentteam_operator.core import names
 from agentteam_operator.core.analysis import Judgement
-from agentteam_operator.core.state import Environment, Observed, RevisionObserved
+from agentteam_operator.core.state import Environment, Observed, ProbeObserved, RevisionObserved
 
 AUTO_FIRST_STEP_SECONDS = 60
 """With automatic steps: how long one new pod serves beside the old ones."""
@@ -74,6 +74,12 @@ class View:
     def green(self) -> RevisionObserved | None:
         """The candidate's objects; the active revision's once it completed."""
         return self._revision(self.rollout.revision) if self.rollout else None
+
+    @cached_property
+    def probe(self) -> ProbeObserved | None:
+        """The Job of the current health check; an earlier one's says nothing any more."""
+        probe = self.observed.probe
+        return probe if probe and self.rollout and probe.attempt == self.rollout.attempt else None
 
     @cached_property
     def blue(self) -> RevisionObserved | None:

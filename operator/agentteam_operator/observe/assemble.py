@@ -104,7 +104,7 @@ def _with_objects(
         children=own,
         foreign=((foreign & claimed) | others) - former,
         former=former | _former_pods(pods, mine, claimed),
-        probe=_probe(ref, status, own, objects),
+        probe=_probe(ref, status, own, objects, pod_words),
         stray_pods=frozenset(pod.name for _, pod in pods if pod.name not in mine and not pod.terminating),
     )
 
@@ -239,7 +239,9 @@ def _made_by(pod: Manifest, deployment: str) -> bool:
     )
 
 
-def _probe(ref: TeamRef, status: AgentTeamStatus, children: Objects, objects: Objects) -> ProbeObserved | None:
+def _probe(
+    ref: TeamRef, status: AgentTeamStatus, children: Objects, objects: Objects, event_words: Mapping[str, str]
+) -> ProbeObserved | None:
     """The verdict of the candidate's current probe Job."""
     if status.rollout is None:
         return None
@@ -253,10 +255,15 @@ def _probe(ref: TeamRef, status: AgentTeamStatus, children: Objects, objects: Ob
         if condition.get("status") == "True" and condition.get("type") in {"Complete", "Failed"}
     }
     failed = ended.get("Failed", {})
-    words = _verdict_words(name, objects) or ": ".join(
-        part for part in (failed.get("reason", ""), failed.get("message", "")) if part
+    parts = (failed.get("reason", ""), failed.get("message", ""), without_secrets(event_words.get(name, "")))
+    words = _verdict_words(name, objects) or ": ".join(part for part in parts if part)
+    return ProbeObserved(
+        finished=bool(ended),
+        succeeded="Complete" in ended,
+        message=words,
+        attempt=status.rollout.attempt,
+        created_at=read_time(job["metadata"]["creationTimestamp"]),
     )
-    return ProbeObserved(finished=bool(ended), succeeded="Complete" in ended, message=words)
 
 
 def _verdict_words(job: str, objects: Objects) -> str:

@@ -13,7 +13,7 @@ from agentteam_operator.core import names
 from agentteam_operator.core.decide import TRANSITIONS, Rule, advance
 from agentteam_operator.core.state import ProbeObserved, Refusal
 
-from tests.unit.core.situations import BLUE, CALM, GREEN, OTHER, TEAM, Situation, revision_of, verdict
+from tests.unit.core.situations import BLUE, CALM, GREEN, OTHER, TEAM, Situation, ago, revision_of, verdict
 
 ALL_READY = revision_of(GREEN, 3)
 NONE_READY = revision_of(GREEN, 0, 3)
@@ -38,6 +38,10 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
     "pods.healthy_and_immediate": {
         "probe": ProbeObserved(finished=True, succeeded=True),
         "rollout": {"traffic": {"mode": "Immediate"}},
+    },
+    "pods.probed_others": {
+        "green": ALL_READY,
+        "probe": ProbeObserved(finished=True, succeeded=False, message="Unreachable", created_at=ago(60)),
     },
     "pods.unhealthy": {"probe": ProbeObserved(finished=True, succeeded=False, message="no model")},
     "pods.recovered": {"green": ALL_READY, "reason": "ReadyTimeout"},

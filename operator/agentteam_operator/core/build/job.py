@@ -17,7 +17,8 @@ CHECK_TIMEOUT_SECONDS = 10
 START_ALLOWANCE_SECONDS = 60
 """For scheduling, pulling the image (which the candidate's nodes have) and starting."""
 
-KEEP_FINISHED_SECONDS = 600
+KEEP_FINISHED_SECONDS = 86_400
+"""A Job that failed can be looked at for a day, unless the next rollout clears it away before."""
 
 TERMINATION_LOG = "/dev/termination-log"
 

@@ -13,7 +13,11 @@ CRASHES_TOLERATED = 2
 """Restarts of one candidate pod that are put down to chance; one more is a crash loop."""
 
 HEALTH_RETRY_SECONDS = 60
-"""At creation there is nothing to go back to: a failed health check is tried again after this time."""
+LONGEST_HEALTH_RETRY_SECONDS = 900
+"""At creation there is nothing to go back to: a failed health check is tried again after this time, at most."""
+
+PROBES_AT_MOST = 3
+"""How often pods that go while they are probed make for another check."""
 
 _HOPELESS = {
     "ImagePullBackOff": "ImagePullFailed",
@@ -107,7 +111,7 @@ def ready_and_known(view: View) -> Finding | None:
 
 def healthy(view: View) -> Finding | None:
     """The probe Job found every component of every candidate pod healthy."""
-    probe = view.observed.probe
+    probe = view.probe
     if probe is None or not (probe.finished and probe.succeeded):
         return None
     return Finding("Healthy", probe.message or "all required components are healthy on every new pod")
@@ -118,13 +122,30 @@ def healthy_and_immediate(view: View) -> Finding | None:
     return None if view.gradual else healthy(view)
 
 
+def probed_others(view: View) -> Finding | None:
+    """The probe failed, but a pod it asked has been replaced since, and the new one is ready."""
+    found = ready(view) if _replaced(view) else None
+    return Finding("PodsReplaced", f"{found.message}, not the ones that were probed: once more") if found else None
+
+
+def _replaced(view: View) -> bool:
+    """A probe that failed asked pods that are gone, which says nothing of those that took their place."""
+    probe, green = view.probe, view.green
+    if probe is None or probe.succeeded or not probe.finished or probe.created_at is None or green is None:
+        return False
+    staying = [pod for pod in green.pods if not pod.terminating]
+    changed = len(staying) < green.replicas or any(pod.created_at > probe.created_at for pod in staying)
+    return changed and view.rollout is not None and view.rollout.attempt < PROBES_AT_MOST
+
+
 def unhealthy(view: View) -> Finding | None:
     """The probe Job found a fault after its retries, or never came to a verdict."""
-    probe = view.observed.probe
-    if probe and probe.finished and not probe.succeeded:
+    probe = view.probe
+    if probe and probe.finished and not probe.succeeded and not _replaced(view):
         return Finding("HealthCheckFailed", probe.message or "the probe Job failed without a word")
     if view.overdue:
-        return Finding("HealthCheckTimeout", _with_refusal(view, "the probe Job came to no verdict in time"))
+        said = "the probe Job came to no verdict in time"
+        return Finding("HealthCheckTimeout", _with_refusal(view, said, probe.message if probe else ""))
     return None
 
 
@@ -136,6 +157,11 @@ def recovered(view: View) -> Finding | None:
     if found is None or refused_for_now(view):
         return None
     was_unhealthy = view.rollout.reason.startswith("HealthCheck")
-    if was_unhealthy and view.in_phase_seconds < HEALTH_RETRY_SECONDS:
+    if was_unhealthy and view.in_phase_seconds < health_retry_seconds(view.rollout.attempt):
         return None
     return Finding("Recovered", f"{found.message}; its health is checked again")
+
+
+def health_retry_seconds(attempt: int) -> float:
+    """How long after a failed health check the next one comes: twice as long each time, up to a limit."""
+    return min(LONGEST_HEALTH_RETRY_SECONDS, HEALTH_RETRY_SECONDS * 2.0 ** min(attempt - 1, 10))

@@ -69,7 +69,7 @@ def in_place(view: View) -> Iterator[Action]:
 
 
 def _probe_missing(view: View) -> bool:
-    return view.phase is Phase.HEALTH_CHECKING and view.observed.probe is None
+    return view.phase is Phase.HEALTH_CHECKING and view.probe is None
 
 
 def lacks_document(view: View) -> bool:
@@ -151,11 +151,17 @@ _API_VERSIONS = {
 """Kinds that come and go with the phases; what belongs to a revision is pruned with it."""
 
 
+def _is_evidence(view: View) -> bool:
+    """A probe that failed is kept, with its pod's log, for as long as nothing newer is tried."""
+    failed = view.probe is not None and view.probe.finished and not view.probe.succeeded
+    return failed and view.phase in {Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED}
+
+
 def obsolete(view: View) -> Iterator[Action]:
     """What this team made in place and no longer wants. The active Service stays for as long as the team does."""
     wanted = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in _manifests(view)}
     wanted.add(("Service", names.active_service(view.observed.team.name)))
-    if view.phase is Phase.HEALTH_CHECKING and view.rollout:
+    if view.rollout and (view.phase is Phase.HEALTH_CHECKING or _is_evidence(view)):
         wanted.add(("Job", names.health_job(view.observed.team.name, view.rollout.revision, view.rollout.attempt)))
     for key, live in sorted(view.observed.children.items()):
         kind, name = key

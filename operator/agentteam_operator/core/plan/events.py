@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from agentteam_operator.api.status import Phase, Transition
 from agentteam_operator.core.state import Action, EmitEvent
@@ -14,10 +14,15 @@ EVENT_MEMORY = timedelta(minutes=10)
 
 _WARNING = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED, Phase.AWAITING_PROMOTION})
 
+_TRIED_AGAIN = frozenset({Phase.HEALTH_CHECKING, Phase.ROLLING_BACK, Phase.FAILED})
+
 
 def recent(view: View) -> Iterator[Action]:
     """An Event for each recent step of the timeline; telling one twice is refused by its name."""
+    old_news = _repeated(view)
     for entry in told_of(view):
+        if (entry.phase, entry.at) in old_news:
+            continue
         yield EmitEvent(
             key=f"{view.observed.team.uid}/{entry.revision}/{entry.phase}/{entry.at.timestamp():.3f}",
             type="Warning" if entry.phase in _WARNING and entry.reason != "Superseded" else "Normal",
@@ -25,6 +30,18 @@ def recent(view: View) -> Iterator[Action]:
             message=f"revision {entry.revision}: {entry.reason}: {entry.message}"[:1024],
             at=entry.at,
         )
+
+
+def _repeated(view: View) -> set[tuple[Phase, datetime]]:
+    """Steps of a health check that was tried again and ended just as before."""
+    said: set[tuple[Phase, str, str]] = set()
+    repeated: set[tuple[Phase, datetime]] = set()
+    for entry in view.rollout.transitions if view.rollout else ():
+        words = (entry.phase, entry.reason, entry.message)
+        if words in said and entry.phase in _TRIED_AGAIN:
+            repeated.add((entry.phase, entry.at))
+        said.add(words)
+    return repeated
 
 
 def told_of(view: View) -> list[Transition]:

@@ -1,0 +1,143 @@
+"""The probe Job over its life: pods that go while they are probed, checks that are tried again, evidence that stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from agentteam_operator.api.status import AgentTeamStatus, Phase, Transition
+from agentteam_operator.core import names, progress, timing
+from agentteam_operator.core.decide import decide
+from agentteam_operator.core.gates import pods
+from agentteam_operator.core.plan import children, events
+from agentteam_operator.core.state import CreateObject, DeleteObject, EmitEvent, Manifest, ProbeObserved
+from agentteam_operator.core.view import View
+
+from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, NOW, TEAM, Situation, ago, revision_of
+
+ALL_READY = revision_of(GREEN, 3)
+CHECKING = replace(CALM[Phase.HEALTH_CHECKING], green=ALL_READY)
+UNREACHABLE = ProbeObserved(finished=True, succeeded=False, message="Unreachable", created_at=ago(60))
+"""Of a Job that is older than the pods, which began 30 s ago."""
+
+
+def in_attempt(situation: Situation, attempt: int) -> View:
+    """The situation in a later health check, with its probe."""
+    view = situation.view()
+    assert view.rollout is not None
+    rollout = view.rollout.model_copy(update={"attempt": attempt})
+    probe = replace(view.observed.probe, attempt=attempt) if view.observed.probe else None
+    observed = replace(view.observed, probe=probe)
+    return View(observed, ENVIRONMENT, NOW, view.spec, view.status.model_copy(update={"rollout": rollout}))
+
+
+def jobs(view: View) -> dict[tuple[str, str], Manifest]:
+    assert view.rollout is not None
+    name = names.health_job(TEAM, GREEN, view.rollout.attempt)
+    return {("Job", name): {"kind": "Job", "metadata": {"name": name, "uid": "uid-job"}}}
+
+
+def test_a_pod_that_was_replaced_while_it_was_probed_is_no_fault_of_the_candidate() -> None:
+    decision = decide(replace(CHECKING, probe=UNREACHABLE).observed(), ENVIRONMENT, NOW)
+    assert decision.status.rollout is not None
+    assert (decision.status.rollout.phase, decision.status.rollout.attempt) == (Phase.HEALTH_CHECKING, 2)
+    made = [action.manifest for action in decision.actions if isinstance(action, CreateObject)]
+    assert [job["metadata"]["name"] for job in made if job["kind"] == "Job"] in ([], [f"{TEAM}-{GREEN}-health-2"])
+
+
+def test_the_replacement_is_waited_for_but_not_for_ever() -> None:
+    starting = replace(CHECKING, green=revision_of(GREEN, 0, 3), probe=UNREACHABLE)
+    assert (pods.probed_others(starting.view()), pods.unhealthy(starting.view())) == (None, None)
+    late = pods.unhealthy(replace(starting, overdue=True).view())
+    assert late is not None
+    assert late.reason == "HealthCheckTimeout"
+
+
+def test_pods_that_go_again_and_again_end_in_a_verdict() -> None:
+    view = in_attempt(replace(CHECKING, probe=UNREACHABLE), pods.PROBES_AT_MOST)
+    assert pods.probed_others(view) is None
+    found = pods.unhealthy(view)
+    assert found is not None
+    assert found.reason == "HealthCheckFailed"
+
+
+def test_pods_that_were_probed_are_judged_by_it() -> None:
+    fresh = replace(CHECKING, probe=replace(UNREACHABLE, created_at=ago(10))).view()
+    assert pods.probed_others(fresh) is None
+    assert pods.unhealthy(fresh) is not None
+
+
+def test_a_probe_whose_pod_is_not_made_says_why() -> None:
+    quota = "FailedCreate: exceeded quota: small"
+    waiting = replace(CHECKING, probe=ProbeObserved(finished=False, succeeded=False, message=quota))
+    view = waiting.view()
+    assert view.rollout is not None
+    assert progress.words(view, view.rollout) == f"checking the health of {GREEN}: {quota}"
+    late = pods.unhealthy(replace(waiting, overdue=True).view())
+    assert late is not None
+    assert late.message == f"the probe Job came to no verdict in time; {quota}"
+
+
+def test_the_verdict_of_an_earlier_check_says_nothing() -> None:
+    view = in_attempt(replace(CHECKING, probe=None), 2)
+    stale = replace(view, observed=replace(view.observed, probe=UNREACHABLE))
+    assert (pods.unhealthy(stale), pods.healthy(stale)) == (None, None)
+
+
+def test_a_first_revision_is_probed_ever_more_seldom() -> None:
+    assert [pods.health_retry_seconds(attempt) for attempt in (1, 2, 3, 4, 5, 6, 10_000)] == [
+        60,
+        120,
+        240,
+        480,
+        900,
+        900,
+        900,
+    ]
+    failed = replace(CALM[Phase.FAILED], green=ALL_READY, reason="HealthCheckFailed", in_phase_seconds=100)
+    assert pods.recovered(in_attempt(failed, 1)) is not None
+    assert pods.recovered(in_attempt(failed, 2)) is None
+    assert timing.next_look_seconds(in_attempt(failed, 2)) == 20
+
+
+def test_the_jobs_name_stays_within_its_bounds() -> None:
+    longest = {names.health_job("t" * 40, GREEN, attempt) for attempt in range(9_990, 10_010)}
+    assert max(map(len, longest)) <= 63
+    assert len(longest) == 20
+
+
+@pytest.mark.parametrize("phase", [Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED])
+def test_a_probe_that_failed_is_kept_until_the_next_rollout(phase: Phase) -> None:
+    view = in_attempt(replace(CALM[phase], probe=UNREACHABLE), 1)
+    kept = replace(view, observed=replace(view.observed, children=jobs(view)))
+    assert list(children.obsolete(kept)) == []
+    assert view.rollout is not None
+    other = view.rollout.model_copy(update={"revision": "c" * 10})
+    following = kept.with_status(kept.status.model_copy(update={"rollout": other}))
+    following = replace(following, observed=replace(following.observed, probe=None))
+    assert [type(action) for action in children.obsolete(following)] == [DeleteObject]
+
+
+def test_a_probe_that_passed_goes_with_its_phase() -> None:
+    passed = replace(CALM[Phase.SHIFTING], probe=replace(UNREACHABLE, succeeded=True))
+    view = in_attempt(passed, 1)
+    view = replace(view, observed=replace(view.observed, children=jobs(view)))
+    assert [type(action) for action in children.obsolete(view)] == [DeleteObject]
+
+
+def told(*transitions: Transition) -> list[datetime]:
+    status = AgentTeamStatus(rollout=CALM[Phase.FAILED].view().status.rollout)
+    assert status.rollout is not None
+    rollout = status.rollout.model_copy(update={"transitions": list(transitions)})
+    view = CALM[Phase.FAILED].view().with_status(status.model_copy(update={"rollout": rollout}))
+    return [action.at for action in events.recent(view) if isinstance(action, EmitEvent)]
+
+
+def test_a_check_that_fails_as_before_is_told_once() -> None:
+    first, second, third = (NOW - timedelta(seconds=seconds) for seconds in (300, 200, 100))
+
+    def failed(at: datetime, message: str = "401") -> Transition:
+        return Transition(phase=Phase.FAILED, at=at, reason="HealthCheckFailed", message=message)
+
+    assert told(failed(first), failed(second), failed(third, "404")) == [first, third]
