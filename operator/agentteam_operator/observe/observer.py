@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import yaml
 
+from agentteam_operator.api.status import Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.state import Manifest, Observed, Snapshot
 from agentteam_operator.kube import resources
@@ -72,7 +73,7 @@ class Observer:
         entry = self._store.entry(key)
         if entry is None or entry.team is None or "deletionTimestamp" in entry.team["metadata"]:
             return None
-        words = await self._pod_words(entry)
+        words = await self._words_of(entry)
         observed = self._assemble(entry, documents, words, live=live)
         checked = entry.names_checked_at == observed.team.resource_version
         if (_begins(observed) and not checked) or entry.foreign or (live and observed.former):
@@ -177,14 +178,13 @@ class Observer:
                 foreign.add((kind, name))
         self._store.set_foreign(key, frozenset(foreign), observed.team.resource_version)
 
-    async def _pod_words(self, entry: Entry) -> dict[str, str]:
-        """What the Events of pods say that have been starting for too long; one small read for each, now and then."""
+    async def _words_of(self, entry: Entry) -> dict[str, str]:
+        """What Events say of pods and probes that are starting for too long; one small read for each, now and then."""
         now = self._clock()
         stuck = [
             item
             for (kind, _), item in entry.children.items()
-            if kind == "Pod"
-            and is_starting(item)
+            if ((kind == "Pod" and is_starting(item)) or (kind == "Job" and _lacks_its_pod(item, entry)))
             and (now - read_time(item["metadata"]["creationTimestamp"])).total_seconds() >= STUCK_AFTER_SECONDS
         ]
         self._words = {
@@ -193,19 +193,20 @@ class Observer:
             if (now - at).total_seconds() < WORDS_KEPT_SECONDS
         }
         words: dict[str, str] = {}
-        for pod in stuck:
-            uid = pod["metadata"]["uid"]
+        for item in stuck:
+            uid = item["metadata"]["uid"]
             if uid not in self._words:
-                self._words[uid] = (now, await self._ask_events(pod))
-            words[pod["metadata"]["name"]] = self._words[uid][1]
+                self._words[uid] = (now, await self._ask_events(item))
+            words[item["metadata"]["name"]] = self._words[uid][1]
         return words
 
-    async def _ask_events(self, pod: Manifest) -> str:
-        """The latest warning about a pod; nothing if it can't be had, for it is only an explanation."""
-        metadata = pod["metadata"]
+    async def _ask_events(self, item: Manifest) -> str:
+        """The latest warning about a pod, or why a Job's isn't made; nothing if it can't be had: it only explains."""
+        metadata = item["metadata"]
+        kind = "type=Warning" if item["kind"] == "Pod" else "reason=FailedCreate"
         try:
             found = await self._client.list(
-                resources.EVENT, metadata["namespace"], fields=f"involvedObject.uid={metadata['uid']},type=Warning"
+                resources.EVENT, metadata["namespace"], fields=f"involvedObject.uid={metadata['uid']},{kind}"
             )
         except KubeError:
             return ""
@@ -213,8 +214,20 @@ class Observer:
         return f"{events[-1].get('reason', '')}: {events[-1].get('message', '')}" if events else ""
 
 
+def _lacks_its_pod(job: Manifest, entry: Entry) -> bool:
+    """The running health check has no pod: none was ever made, or it is gone with the Job's time."""
+    status = (entry.team or {}).get("status") or {}
+    if (status.get("rollout") or {}).get("phase") != Phase.HEALTH_CHECKING:
+        return False
+    pods = (item for (kind, _), item in entry.children.items() if kind == "Pod")
+    owners = (owner for pod in pods for owner in pod["metadata"].get("ownerReferences") or [])
+    return all(owner.get("uid") != job["metadata"]["uid"] for owner in owners)
+
+
 def awaits_words(observed: Observed) -> bool:
     """Some pod isn't ready and nothing says why yet: worth another look, though no event will come of it."""
+    if observed.probe is not None and not observed.probe.finished and not observed.probe.message:
+        return True
     return any(
         not pod.ready and not pod.terminating and not pod.message
         for revision in observed.revisions.values()

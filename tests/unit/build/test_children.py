@@ -113,6 +113,7 @@ def test_probe_job_asks_every_pod_and_ends() -> None:
     assert pod["metadata"]["labels"]["agentteam.dev/role"] == "probe"
     (container,) = pod["spec"]["containers"]
     assert container["image"] == "agent:1"
+    assert container["resources"]["limits"] == {"cpu": "1", "memory": "256Mi"}, "a quota may ask for both"
     assert container["args"] == [
         "probe",
         *("--target", "http://10.0.0.1:8000"),

@@ -227,6 +227,39 @@ async def test_events_are_asked_for_pods_that_are_stuck(bench: Bench, age_second
     assert asked == (["list Event involvedObject.uid=uid-of-a,type=Warning"] if message else [])
 
 
+@pytest.mark.parametrize(
+    ("phase", "age_seconds", "pods", "message"),
+    [
+        pytest.param("HealthChecking", 3, 0, "", id="young"),
+        pytest.param("HealthChecking", 6, 0, "FailedCreate: exceeded quota", id="without-a-pod"),
+        pytest.param("HealthChecking", 6, 1, "", id="with-its-pod"),
+        pytest.param("Failed", 6, 0, "", id="over"),
+    ],
+)
+async def test_events_are_asked_for_a_probe_that_gets_no_pod(
+    bench: Bench, phase: str, age_seconds: int, pods: int, message: str
+) -> None:
+    since = {"startedAt": objects.CREATED, "phaseStartedAt": objects.CREATED}
+    rollout = {**since, "phase": phase, "revision": objects.REVISION}
+    name = names.health_job(objects.TEAM, objects.REVISION)
+    job = {"metadata": objects.metadata(name), "status": {}}
+    bench.store.put(resources.AGENT_TEAM, objects.team(status={"rollout": rollout}))
+    bench.store.put(resources.JOB, job)
+    for _ in range(pods):
+        pod = objects.pod("probe")
+        pod["metadata"]["ownerReferences"] = [{"kind": "Job", "name": name, "uid": job["metadata"]["uid"]}]
+        bench.store.put(resources.POD, pod)
+    bench.server.events = [{"reason": "FailedCreate", "message": "exceeded quota", "lastTimestamp": objects.CREATED}]
+    bench.now = CREATED + timedelta(seconds=age_seconds)
+    observed = await bench.observer.observe(KEY)
+    assert observed is not None
+    assert observed.probe is not None
+    assert observed.probe.message == message
+    assert awaits_words(observed) is (not message)
+    asked = [question for question in bench.server.asked if question.startswith("list Event")]
+    assert asked == ([f"list Event involvedObject.uid=uid-of-{name},reason=FailedCreate"] if message else [])
+
+
 async def test_an_explanation_that_cannot_be_had_is_done_without(bench: Bench) -> None:
     target = bench.put_rolled_out_team()
     bench.store.put(resources.DEPLOYMENT, objects.deployment(target))

@@ -74,7 +74,8 @@ def _container(document: RevisionDocument, gate: HealthGate, addresses: Sequence
         "image": document.image,
         "args": _arguments(gate, addresses),
         "env": [{"name": "AUTOGEN_REVISION", "value": document.metadata.revision}],
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+        # A limit for quotas that ask for one; at a start of some tenths of a second of work it is hardly felt.
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
         "securityContext": common.container_security_context(),
         "terminationMessagePath": TERMINATION_LOG,
         "terminationMessagePolicy": "FallbackToLogsOnError",
