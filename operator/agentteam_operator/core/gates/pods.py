@@ -9,8 +9,11 @@ from agentteam_operator.core.state import PodObserved
 from agentteam_operator.core.view import View, unready_words
 from agentteam_operator.core.words import quantity
 
-CRASHES_TOLERATED = 2
-"""Restarts of one candidate pod that are put down to chance; one more is a crash loop."""
+RESTARTS_TOLERATED = 2
+"""Restarts of one unready candidate pod that are put down to chance, while the kubelet sees no loop; one more is one.
+
+It sees one (CrashLoopBackOff) as soon as a container ends again soon after its first restart: that isn't waited out.
+"""
 
 HEALTH_RETRY_SECONDS = 60
 LONGEST_HEALTH_RETRY_SECONDS = 900
@@ -63,7 +66,7 @@ def refused(view: View) -> Finding | None:
 def broken(view: View) -> Finding | None:
     """A candidate pod is in a state that waiting doesn't mend."""
     for pod in view.green.pods if view.green else ():
-        crashing = pod.restarts > CRASHES_TOLERATED and not pod.ready  # one that got ready after all is well
+        crashing = pod.restarts > RESTARTS_TOLERATED and not pod.ready  # one that got ready after all is well
         reason = _HOPELESS.get(pod.waiting_reason, "CrashLoop" if crashing else "")
         if reason and not pod.terminating:
             return Finding(reason, _pod_words(pod))
