@@ -161,6 +161,16 @@ def traffic_follows_intent(watch: Invariants, request: Request) -> None:
         raise broken("traffic_follows_intent", f"{revision} is selected while {status.active_revision} is active")
 
 
+def traffic_goes_where_somebody_answers(watch: Invariants, request: Request) -> None:
+    """Invariant 1: a Service with ready pods is never pointed away from all of them at pods that aren't."""
+    before, after = watch.world.selector(), _new_selector(request)
+    if not before or not after:
+        return
+    ready = [pod for pod in watch.world.server.of_kind(resources.POD) if is_ready(pod)]
+    if any(matches(before, pod) for pod in ready) and not any(matches(after, pod) for pod in ready):
+        raise broken("traffic_goes_where_somebody_answers", f"{after} has no ready pod in phase {watch.world.phase}")
+
+
 def traffic_goes_to_no_stranger(watch: Invariants, request: Request) -> None:
     """A new selector matches pods of the two colours only."""
     selector = _new_selector(request)
@@ -238,6 +248,7 @@ WRITE_CHECKS = (
     what_a_revision_is_made_of_is_written_once,
     nothing_holds_up_deletion,
     traffic_follows_intent,
+    traffic_goes_where_somebody_answers,
     traffic_goes_to_no_stranger,
     no_traffic_before_the_gates,
     the_switch_waits_until_green_can_carry_it,
@@ -367,17 +378,18 @@ STATE_CHECKS = (
 
 
 def traffic_is_left_in_the_dark(world: World) -> bool:
-    """Invariants 1 and 3: a revision that passed has ready pods, and the active Service has none."""
+    """Invariants 1 and 3: a revision that has served has ready pods, and the active Service has none."""
     selector, team = world.selector(), world.team
     if selector is None or team is None or team["spec"].get("suspend"):
         return False
     ready = [pod for pod in world.server.of_kind(resources.POD) if is_ready(pod)]
     if any(matches(selector, pod) for pod in ready):
         return False
-    status = world.status
+    status, rollout = world.status, world.status.rollout
     rescuers = {entry.hash for entry in status.revisions if entry.outcome is Outcome.SUCCESSFUL}
-    in_progress = status.rollout is not None and status.rollout.phase in IN_PROGRESS
-    return in_progress and any(_revision(pod) in rescuers for pod in ready)
+    if rollout is not None and any(entry.phase in SHARED_PHASES for entry in rollout.transitions):
+        rescuers |= {rollout.revision, *(entry.revision for entry in rollout.transitions)}  # better it than nothing
+    return any(_revision(pod) in rescuers for pod in ready)
 
 
 def traffic_drifts(world: World) -> bool:
@@ -386,7 +398,10 @@ def traffic_drifts(world: World) -> bool:
     if team is None or team["spec"].get("suspend") or not status.active_revision:
         return False
     allowed = [names.server_selector(TEAM, status.active_revision)]
-    if status.rollout and status.rollout.phase in SHARED_PHASES:
+    pods = [pod for pod in world.server.of_kind(resources.POD) if is_ready(pod)]
+    gone = status.rollout is not None and all(_revision(pod) != status.rollout.base_revision for pod in pods)
+    shared = SHARED_PHASES | ({Phase.ROLLED_BACK} if gone else set())
+    if status.rollout and status.rollout.phase in shared:
         allowed.append(names.server_selector(TEAM))
     return world.selector() not in allowed
 

@@ -8,8 +8,10 @@ from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 
+from tests.simulation.api_server import JsonObject
+from tests.simulation.behaviour import Behaviour
 from tests.simulation.pods import conditions, is_ready
-from tests.simulation.scenario import Deed, End, Scenario, Step, all_do, apply, at_once, in_phase
+from tests.simulation.scenario import Deed, End, Scenario, Step, after, all_do, apply, at_once, in_phase
 from tests.simulation.specs import revision, spec
 from tests.simulation.world import ENVIRONMENT, World
 
@@ -29,17 +31,35 @@ def load(pods: int) -> Deed:
 
 
 def lose(version: str, count: int) -> Deed:
-    """So many pods of a version stop answering, for good."""
+    """So many pods of a version stop answering."""
 
     def deed(world: World) -> None:
         world.note(f"{count} pods of version {version} stop answering")
-        pods = [pod for pod in world.server.of_kind(resources.POD) if is_ready(pod)]
-        ready = [pod for pod in pods if pod["metadata"]["labels"].get(names.LABEL_REVISION) == revision(version)]
-        for pod in ready[:count]:
-            status = {**pod["status"], "conditions": conditions(pod["status"], world.timeline.now, ready=False)}
-            world.server.replace(resources.POD, {**pod, "status": status})
+        for pod in [pod for pod in _pods_of(world, version) if is_ready(pod)][:count]:
+            _set_ready(world, pod, ready=False)
 
     return deed
+
+
+def recover(version: str) -> Deed:
+    """All pods of a version answer again."""
+
+    def deed(world: World) -> None:
+        world.note(f"pods of version {version} answer again")
+        for pod in _pods_of(world, version):
+            _set_ready(world, pod, ready=True)
+
+    return deed
+
+
+def _pods_of(world: World, version: str) -> list[JsonObject]:
+    pods = world.server.of_kind(resources.POD)
+    return [pod for pod in pods if pod["metadata"]["labels"].get(names.LABEL_REVISION) == revision(version)]
+
+
+def _set_ready(world: World, pod: JsonObject, *, ready: bool) -> None:
+    status = {**pod["status"], "conditions": conditions(pod["status"], world.timeline.now, ready=ready)}
+    world.server.replace(resources.POD, {**pod, "status": status})
 
 
 LOST_PODS = (
@@ -55,5 +75,26 @@ LOST_PODS = (
         (Step(at_once, apply("2")), Step(in_phase(Phase.SETTLING), lose("2", 1))),
         End(Phase.ROLLED_BACK, "1", "PodsNotReady", {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}, {"1": 3}),
         environment=WITHOUT_PROMETHEUS,
+    ),
+    Scenario(
+        "back-to-a-revision-that-died",
+        (
+            Step(at_once, apply("2")),
+            Step(in_phase(Phase.WATCHING), lose("1", 3)),
+            Step(in_phase(Phase.ROLLED_BACK), apply("1")),
+        ),
+        End(Phase.ROLLED_BACK, "1", "", {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}, {"1": 3, "2": 3}),
+        behaviours={"2": Behaviour(error_share=0.5)},
+    ),
+    Scenario(
+        "back-to-a-revision-that-recovers",
+        (
+            Step(at_once, apply("2")),
+            Step(in_phase(Phase.WATCHING), lose("1", 3)),
+            Step(in_phase(Phase.ROLLED_BACK), apply("1")),
+            Step(after(10, in_phase(Phase.ROLLED_BACK)), recover("1")),
+        ),
+        End(Phase.COMPLETED, "1", "Reverted", {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}, {"1": 3}),
+        behaviours={"2": Behaviour(error_share=0.5)},
     ),
 )

@@ -141,3 +141,23 @@ def test_nothing_is_scaled_away_while_the_service_sends_it_requests() -> None:
     situation = replace(CALM[Phase.ROLLED_BACK], green=revision_of(GREEN, 3), selects=None, endpoints=(BLUE, GREEN))
     downs = [action for action in revisions.scaling_down(situation.view()) if isinstance(action, ScaleDeployment)]
     assert downs == []
+
+
+def test_who_asks_again_for_a_corpse_keeps_what_serves() -> None:
+    """All would be dark: the Service on the old revision's dead pods, and the candidate taken down."""
+    situation = replace(
+        CALM[Phase.ROLLED_BACK],
+        target=BLUE,
+        blue=revision_of(BLUE, 0, 3),
+        green=revision_of(GREEN, 3),
+        selects=None,
+        endpoints=(GREEN,),
+    )
+    decision = decide(situation.observed(), ENVIRONMENT, NOW)
+    assert decision.status.rollout is not None
+    assert decision.status.rollout.phase is Phase.ROLLED_BACK
+    assert not [action for action in decision.actions if isinstance(action, ScaleDeployment)]
+    recovered = replace(situation, blue=revision_of(BLUE, 1, 2))
+    after = decide(recovered.observed(), ENVIRONMENT, NOW).status.rollout
+    assert after is not None
+    assert (after.phase, after.reason) == (Phase.COMPLETED, "Reverted")

@@ -29,6 +29,8 @@ def new_target(view: View) -> Finding | None:
 
 def reverted(view: View) -> Finding | None:
     """The spec asks again for what serves already."""
+    if view.stranded:
+        return None  # it is meant to serve, and doesn't: the candidate goes on until a pod of it is ready
     if view.status.active_revision and view.observed.target == view.status.active_revision:
         return Finding("Reverted", f"the spec asks again for {view.observed.target}, which serves")
     return None
