@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-DEFAULT_AGENT_IMAGE = "ghcr.io/agentteam/agentteam-agent:0.1.0"
+DEFAULT_AGENT_IMAGE = "agentteam/agentteam-agent:0.1.0"
 
 
 class InvalidSettingsError(Exception):

@@ -25,7 +25,7 @@ FULL: Document = {
     "metadata": {"name": "team", "namespace": "default"},
     "spec": {
         "version": "1.4.0",
-        "image": "ghcr.io/example/agents:1.4.0",
+        "image": "registry.example/team/agents:1.4.0",
         "models": [
             {
                 "name": "main",

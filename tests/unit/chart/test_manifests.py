@@ -49,7 +49,7 @@ def test_chart_without_its_definition_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "image"),
     [
-        pytest.param({}, "ghcr.io/agentteam/agentteam-operator:0.1.0", id="the chart's version"),
+        pytest.param({}, "agentteam/agentteam-operator:0.1.0", id="the chart's version"),
         pytest.param({"repository": "localhost/o", "tag": "dev"}, "localhost/o:dev", id="repository and tag"),
         pytest.param({"repository": "r/o", "tag": "1", "digest": PINNED}, f"r/o@{PINNED}", id="a digest wins"),
     ],
