@@ -174,7 +174,9 @@ class Reconciler:
             self._forget(key, ending=True)
             return ()
         overtaxed = any(isinstance(error, Retryable) for error in executed.failures)
-        self._appoint(key, observed, decision, changed=executed.changed and not overtaxed)
+        self._note_change(key, changed=executed.changed and not overtaxed)
+        if not executed.failures:  # else the pause is the next appointment, and an earlier one would stand
+            self._appoint(key, observed, decision)
         return executed.failures
 
     async def _observe(self, key: TeamKey, *, live: bool) -> Observed | None:
@@ -182,11 +184,14 @@ class Reconciler:
         observed = await self._observer.observe(key, live=live)
         return replace(observed, refusals=self._refusals.get(key, ())) if observed else None
 
-    def _appoint(self, key: TeamKey, observed: Observed, decision: Decision, *, changed: bool) -> None:
-        """Make the next appointment: at once after a change, for no watch tells us of our own writes."""
+    def _note_change(self, key: TeamKey, *, changed: bool) -> None:
+        """Look again at once after a change, for no watch tells us of our own writes."""
         self._busy[key] = self._busy.get(key, 0) + 1 if changed else 0
         if changed:
             self._queue.wake_after(key, BUSY_PAUSE_SECONDS if self._busy[key] > BUSY_LIMIT else 0.0)
+
+    def _appoint(self, key: TeamKey, observed: Observed, decision: Decision) -> None:
+        """Make the next appointment for what only time changes."""
         if decision.requeue_after_seconds is not None:
             self._queue.wake_after(key, decision.requeue_after_seconds)
         if awaits_words(observed):

@@ -329,7 +329,7 @@ async def test_what_is_refused_for_good_is_tried_less_and_less_while_the_rest_go
     bench.script.decisions = [decision(INGRESS, requeue_after_seconds=60.0) for _ in range(4)]
     for _ in range(4):
         await bench.reconciler.tick(KEY)
-    assert bench.queue.seconds == [60.0, 0.2, 60.0, 0.4, 60.0, 0.8, 60.0, 1.6]
+    assert bench.queue.seconds == [0.2, 0.4, 0.8, 1.6]
 
 
 async def test_nothing_is_done_when_intent_cannot_be_written(bench: Bench) -> None:
@@ -448,3 +448,28 @@ async def test_what_may_pass_by_itself_is_no_refusal(bench: Bench) -> None:
     for _ in range(2):
         await bench.reconciler.tick(KEY)
     assert bench.script.told == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("error", "pause_seconds"),
+    [
+        pytest.param(errors.Terminal("a policy says no", status=403), reconcile.FIRST_PAUSE_SECONDS, id="refused"),
+        pytest.param(errors.Retryable("busy", status=429, retry_after_seconds=0.5), 0.5, id="told to wait"),
+        pytest.param(errors.Conflict("newer", status=409), reconcile.CONFLICT_PAUSE_SECONDS, id="conflict"),
+    ],
+)
+async def test_more_to_do_is_no_reason_to_try_again_without_a_pause(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, pause_seconds: float
+) -> None:
+    """Of several actions for later one fails: the decision wants the next tick at once, the failure a pause."""
+    queue = WakeQueue()
+    monkeypatch.setattr(bench.reconciler, "_queue", queue)
+    bench.script.refused = {"delete": error}
+    bench.script.decisions = [decision(DeleteObject("apps/v1", "Deployment", "chat-x", "uid"), requeue_after_seconds=0)]
+    queue.wake(KEY)
+    began = asyncio.get_running_loop().time()
+    await bench.reconciler.tick(await queue.take())
+    queue.done(KEY)
+    async with asyncio.timeout(10):
+        assert await queue.take() == KEY
+    assert asyncio.get_running_loop().time() - began >= pause_seconds
