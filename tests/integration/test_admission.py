@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from agentteam_operator.api.revision import RevisionDocument, revision_document
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.api.validation import read_team
+from agentteam_operator.api.validation import read_team, validate
 from agentteam_operator.api.weights import green_pods_for, nearest_weight
+from pydantic import ValidationError
 
 from tests.integration.conftest import ApiServer
+from tests.integration.mutations import Mutation, mutations
 from tests.unit.api.malformed import MALFORMED, Malformed
 from tests.unit.api.manifests import FULL, MINIMAL, Document, merged, team
 from tests.unit.api.rejections import REJECTIONS, REPETITIONS, Rejection
 
+MUTATIONS = 600
 EXAMPLES = sorted(Path("examples").glob("*.yaml"))
 
 
@@ -46,6 +51,49 @@ def test_malformed_fields_are_refused_by_the_api_server_and_by_the_models(
     assert case.field in answer.body["message"]
     _, problems = read_team(case.manifest)
     assert case.field in {problem.path for problem in problems}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param({field: {part: {key: "v"}}}, id=f"{field}.{part} {key[:20]!r}")
+        for field, part in (
+            ("pod", "labels"),
+            ("pod", "annotations"),
+            ("pod", "nodeSelector"),
+            ("service", "annotations"),
+        )
+        for key in ("", "bad key", "a/b/c", "n" * 64, "p" * 400)
+    ],
+)
+def test_keys_that_no_object_could_have_are_refused(api_server: ApiServer, spec: Document) -> None:
+    answer = api_server.dry_run(team(spec))
+    assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    [(path, message)] = answer.causes
+    assert path.split(".")[1:] == [*spec, *next(iter(spec.values()))]
+    assert "each key must have 1 to 317 characters and match" in message
+
+
+def test_the_models_read_whatever_the_api_server_admits(api_server: ApiServer) -> None:
+    def unread(mutation: Mutation) -> tuple[bool, str]:
+        """Whether it is admitted, and if so, what keeps the models from reading it."""
+        answer = api_server.dry_run(mutation.manifest)
+        if answer.status != HTTPStatus.CREATED:
+            assert answer.status in {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.BAD_REQUEST}, answer.body
+            return False, ""
+        try:
+            spec = AgentTeamSpec.parse(answer.body["spec"])
+        except ValidationError as error:
+            return True, f"{mutation.id}: {error}"
+        validate(spec, "team")
+        document = revision_document(spec, name="team", namespace="n", default_image="i", builder_version="1")
+        return True, "" if RevisionDocument.parse(document.to_text()) == document else f"{mutation.id}: changed"
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(unread, mutations(MUTATIONS)))
+    assert [words for _, words in found if words] == []
+    admitted = sum(was_admitted for was_admitted, _ in found)
+    assert MUTATIONS // 10 < admitted < MUTATIONS * 9 // 10, "the mutations tell nothing if all or none get through"
 
 
 def test_names_that_kubernetes_itself_refuses(api_server: ApiServer) -> None:

@@ -9,7 +9,9 @@ from pydantic import Field
 
 from agentteam_operator.api.base import ATOMIC, ApiModel, DnsLabel, KeyRef, Rule
 
-URL_PATTERN = r"^https?://[^\s/?#@]+([/?#][^\s]*)?$"
+URL_PATTERN = r'^https?://[!"$-.0->A-~]+([/?#][!-~]*)?$'
+"""Printable ASCII, and no user in front of the host. Never \\s in a pattern: to the API server it means ASCII's
+white space alone, and to pydantic Unicode's."""
 
 
 class Provider(StrEnum):

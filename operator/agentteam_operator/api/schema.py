@@ -51,8 +51,19 @@ def _structural(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Sche
     if isinstance(node.get("additionalProperties"), Mapping):
         schema["additionalProperties"] = _structural(node["additionalProperties"], definitions)
     elif "patternProperties" in schema:
-        schema["additionalProperties"] = _structural(next(iter(schema.pop("patternProperties").values())), definitions)
+        [(pattern, value)] = schema.pop("patternProperties").items()
+        schema["additionalProperties"] = _structural(value, definitions)
+        schema["x-kubernetes-validations"] = [_rule_of_keys(pattern, node["propertyNames"])]
     return schema
+
+
+def _rule_of_keys(pattern: str, bounds: Mapping[str, int]) -> Schema:
+    """What a map's keys must be, as CEL: a structural schema says nothing of keys. Length first: it bounds the cost."""
+    least, most = bounds["minLength"], bounds["maxLength"]
+    return {
+        "rule": f"self.all(k, k.size() >= {least} && k.size() <= {most} && k.matches(r'{pattern}'))",
+        "message": f"each key must have {least} to {most} characters and match {pattern}: correct or remove the others",
+    }
 
 
 def _resolved(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:

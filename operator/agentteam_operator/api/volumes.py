@@ -12,6 +12,8 @@ from agentteam_operator.api.workload import Quantity
 
 RESERVED_VOLUME_PREFIX = "agentteam-"
 RESERVED_MOUNT_PATHS = ("/etc/agentteam", "/var/run/secrets/agentteam")
+MOUNT_PATH_PATTERN = r"^/([^/:\x00- \x7f]+(/[^/:\x00- \x7f]+)*)?$"
+SUB_PATH_PATTERN = r"^([^/:\x00- \x7f][^:\x00- \x7f]*)?$"
 SCRATCH_PATH = "/tmp"  # noqa: S108 - a path in the container, not on this machine
 
 
@@ -122,9 +124,9 @@ class VolumeMount(ApiModel):
 
     name: DnsLabel
     """Name of an entry of pod.volumes."""
-    mount_path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^/([^/:\s]+(/[^/:\s]+)*)?$")]
+    mount_path: Annotated[str, Field(min_length=1, max_length=1024, pattern=MOUNT_PATH_PATTERN)]
     """Absolute path in the container, without a slash at its end."""
-    sub_path: Annotated[str, Field(max_length=1024, pattern=r"^([^/:\s][^:\s]*)?$")] = ""
+    sub_path: Annotated[str, Field(max_length=1024, pattern=SUB_PATH_PATTERN)] = ""
     """Path within the volume; empty means its root."""
     read_only: bool = False
     """Whether it is mounted read-only."""

@@ -28,7 +28,15 @@ Quantity = Annotated[
     str,
     Field(max_length=32, pattern=QUANTITY_PATTERN),
     BeforeValidator(_quantity),
-    WithJsonSchema({"x-kubernetes-int-or-string": True, "minimum": 0, "pattern": QUANTITY_PATTERN, "maxLength": 32}),
+    WithJsonSchema(
+        {
+            "x-kubernetes-int-or-string": True,
+            "minimum": 0,
+            "maximum": 10**15 - 1,
+            "pattern": QUANTITY_PATTERN,
+            "maxLength": 32,
+        }
+    ),
 ]
 
 AnnotationValue = Annotated[str, Field(max_length=4096)]
