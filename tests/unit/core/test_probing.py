@@ -101,6 +101,12 @@ def test_a_first_revision_is_probed_ever_more_seldom() -> None:
     assert timing.next_look_seconds(in_attempt(failed, 2)) == 20
 
 
+def test_a_probe_that_may_not_be_made_is_not_tried_at_every_look() -> None:
+    failed = replace(CALM[Phase.FAILED], green=ALL_READY, reason="WriteRefused")
+    assert pods.recovered(replace(failed, in_phase_seconds=59).view()) is None
+    assert pods.recovered(replace(failed, in_phase_seconds=60).view()) is not None
+
+
 def test_the_jobs_name_stays_within_its_bounds() -> None:
     longest = {names.health_job("t" * 40, GREEN, attempt) for attempt in range(9_990, 10_010)}
     assert max(map(len, longest)) <= 63

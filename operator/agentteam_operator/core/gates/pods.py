@@ -159,8 +159,8 @@ def recovered(view: View) -> Finding | None:
     found = ready(view)
     if found is None or refused_for_now(view):
         return None
-    was_unhealthy = view.rollout.reason.startswith("HealthCheck")
-    if was_unhealthy and view.in_phase_seconds < health_retry_seconds(view.rollout.attempt):
+    checked = view.rollout.reason.startswith("HealthCheck") or view.rollout.reason == "WriteRefused"
+    if checked and view.in_phase_seconds < health_retry_seconds(view.rollout.attempt):
         return None
     return Finding("Recovered", f"{found.message}; its health is checked again")
 
