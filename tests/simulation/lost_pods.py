@@ -9,9 +9,8 @@ from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 
 from tests.simulation.api_server import JsonObject
-from tests.simulation.behaviour import Behaviour
 from tests.simulation.pods import conditions, is_ready
-from tests.simulation.scenario import Deed, End, Scenario, Step, after, all_do, apply, at_once, in_phase
+from tests.simulation.scenario import Deed, End, Scenario, Step, after, all_do, annotate, apply, at_once, in_phase
 from tests.simulation.specs import revision, spec
 from tests.simulation.world import ENVIRONMENT, World
 
@@ -80,21 +79,19 @@ LOST_PODS = (
         "back-to-a-revision-that-died",
         (
             Step(at_once, apply("2")),
-            Step(in_phase(Phase.WATCHING), lose("1", 3)),
+            Step(in_phase(Phase.WATCHING), all_do(lose("1", 3), annotate("abort", "2"))),
             Step(in_phase(Phase.ROLLED_BACK), apply("1")),
         ),
         End(Phase.ROLLED_BACK, "1", "", {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}, {"1": 3, "2": 3}),
-        behaviours={"2": Behaviour(error_share=0.5)},
     ),
     Scenario(
         "back-to-a-revision-that-recovers",
         (
             Step(at_once, apply("2")),
-            Step(in_phase(Phase.WATCHING), lose("1", 3)),
+            Step(in_phase(Phase.WATCHING), all_do(lose("1", 3), annotate("abort", "2"))),
             Step(in_phase(Phase.ROLLED_BACK), apply("1")),
             Step(after(10, in_phase(Phase.ROLLED_BACK)), recover("1")),
         ),
         End(Phase.COMPLETED, "1", "Reverted", {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}, {"1": 3}),
-        behaviours={"2": Behaviour(error_share=0.5)},
     ),
 )

@@ -280,6 +280,22 @@ REVERSIONS = (
         for word in ("abort", "promote")
     ),
     upgrade(
+        "way-back-superseded",
+        replace(UPGRADED, active="3", outcomes={**UPGRADED.outcomes, "3": Outcome.SUCCESSFUL}, sizes={"3": 3}),
+        then=(
+            Step(in_phase(Phase.COMPLETED, "2"), apply("1")),
+            Step(in_phase(Phase.SETTLING, "1"), apply("3")),
+        ),
+    ),
+    upgrade(
+        "way-back-aborted",
+        replace(UPGRADED, phase=Phase.ROLLED_BACK, reason="Aborted"),
+        then=(
+            Step(in_phase(Phase.COMPLETED, "2"), apply("1")),
+            Step(in_phase(Phase.SETTLING, "1"), annotate("abort", "1")),
+        ),
+    ),
+    upgrade(
         "back-after-a-rollback",
         replace(rolled_back(""), phase=Phase.COMPLETED),
         two=BAD,

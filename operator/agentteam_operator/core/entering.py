@@ -93,10 +93,15 @@ def _given_up(view: View, source: Phase | None) -> View:
     """The candidate is out. At creation it stays, for there is nothing else; a refused spec never was one."""
     if view.rollout is None:
         return view
-    outcome = intent.outcome_of(view.rollout.reason)
-    view = view if source is Phase.VALIDATING else _note_outcome(view, outcome)
+    if source is not Phase.VALIDATING and not _still_good(view.rollout):
+        view = _note_outcome(view, intent.outcome_of(view.rollout.reason))
     keep = view.rollout is not None and view.rollout.phase is Phase.FAILED and source is not Phase.VALIDATING
     return view if keep else view.with_status(view.status.model_copy(update={"candidate_revision": ""}))
+
+
+def _still_good(rollout: RolloutStatus) -> bool:
+    """A revision that passed before isn't any worse because somebody broke off the way back to it."""
+    return rollout.gates_skipped and rollout.reason in {"Superseded", "Aborted"}
 
 
 def _note_outcome(view: View, outcome: Outcome) -> View:

@@ -10,10 +10,22 @@ import pytest
 from agentteam_operator.api.field_problems import FieldProblem
 from agentteam_operator.api.status import Outcome, Phase, Verdict
 from agentteam_operator.core import names
-from agentteam_operator.core.decide import TRANSITIONS, Rule, advance
-from agentteam_operator.core.state import ProbeObserved, Refusal
+from agentteam_operator.core.decide import TRANSITIONS, Rule, advance, decide
+from agentteam_operator.core.state import DeleteObject, ProbeObserved, Refusal
 
-from tests.unit.core.situations import BLUE, CALM, GREEN, OTHER, TEAM, Situation, ago, revision_of, verdict
+from tests.unit.core.situations import (
+    BLUE,
+    CALM,
+    ENVIRONMENT,
+    GREEN,
+    NOW,
+    OTHER,
+    TEAM,
+    Situation,
+    ago,
+    revision_of,
+    verdict,
+)
 
 ALL_READY = revision_of(GREEN, 3)
 NONE_READY = revision_of(GREEN, 0, 3)
@@ -171,3 +183,25 @@ def test_the_switch_is_committed_before_it_is_made() -> None:
 def test_what_is_remembered_of_a_candidate_that_was_taken_back(reason: str, outcome: Outcome) -> None:
     after = advance(replace(CALM[Phase.ROLLING_BACK], target=OTHER, reason=reason, endpoints=(BLUE,)).view())
     assert {entry.hash: entry.outcome for entry in after.status.revisions}[GREEN] is outcome
+
+
+@pytest.mark.parametrize(("reason", "target"), [("Superseded", OTHER), ("Aborted", GREEN)])
+def test_a_retained_revision_stays_good_when_the_way_back_to_it_is_broken_off(reason: str, target: str) -> None:
+    calm = replace(CALM[Phase.ROLLING_BACK], target=target, reason=reason, endpoints=(BLUE,), gates_skipped=True)
+    known = {BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.SUCCESSFUL}
+    decision = decide(replace(calm, outcomes=known).observed(), ENVIRONMENT, NOW)
+    assert {entry.hash: entry.outcome for entry in decision.status.revisions}[GREEN] is Outcome.SUCCESSFUL
+    assert not [action for action in decision.actions if isinstance(action, DeleteObject)]
+
+
+def test_a_retained_revision_that_was_aborted_is_not_begun_again() -> None:
+    """Though it is asked for and isn't remembered as bad: the annotation would end it again, and so on."""
+    calm = replace(CALM[Phase.ROLLED_BACK], reason="Aborted", gates_skipped=True, annotations={})
+    view = replace(calm, outcomes={BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.SUCCESSFUL}).view()
+    assert advance(view).phase is Phase.ROLLED_BACK
+
+
+def test_a_retained_revision_that_failed_on_the_way_back_is_remembered_for_it() -> None:
+    calm = replace(CALM[Phase.ROLLING_BACK], reason="EndpointsLost", endpoints=(BLUE,), gates_skipped=True)
+    after = advance(replace(calm, outcomes={BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.SUCCESSFUL}).view())
+    assert {entry.hash: entry.outcome for entry in after.status.revisions}[GREEN] is Outcome.FAILED

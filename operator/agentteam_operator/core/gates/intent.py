@@ -19,12 +19,17 @@ def new_target(view: View) -> Finding | None:
     target = view.observed.target
     if target == view.status.active_revision:
         return None
-    if view.rollout and view.rollout.phase is Phase.FAILED and view.rollout.revision == target:
+    if view.rollout and view.rollout.revision == target and (view.phase is Phase.FAILED or _was_aborted(view)):
         return None
     if view.status.active_revision and view.failed_before(target):
         return None
     what = "back to a retained revision" if view.retained(target) else "a new revision"
     return Finding("SpecChanged", f"the spec asks for {what}, {target}")
+
+
+def _was_aborted(view: View) -> bool:
+    """A person has just said no to it, though it passed before."""
+    return view.phase is Phase.ROLLED_BACK and view.rollout is not None and view.rollout.reason == "Aborted"
 
 
 def reverted(view: View) -> Finding | None:
