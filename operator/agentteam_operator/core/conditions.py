@@ -1,6 +1,6 @@
 """What people and tools read off a status: the phase in a word, the reason in a line, and the standard conditions.
 
-Conditions follow kstatus: Reconciling while something is under way, Stalled when nothing more will happen by itself.
+Conditions follow kstatus: Reconciling while something is under way, Stalled when somebody has to do something.
 """
 
 from __future__ import annotations
