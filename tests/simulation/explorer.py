@@ -145,8 +145,9 @@ async def disturb(undisturbed: Baseline, plan: Plan) -> Played:
     found = _played(run)
     if found.problem or found.end == undisturbed.played.end:
         return found
-    words = "; ".join(list(difference(undisturbed.played.end, found.end))[:8])
-    return replace(found, problem=f"another end: {words}")
+    may_differ = tuple(f"{path}: " for path in ALL[plan.scenario].may_differ)
+    words = [said for said in difference(undisturbed.played.end, found.end) if not said.startswith(may_differ)]
+    return replace(found, problem=f"another end: {'; '.join(words[:8])}") if words else found
 
 
 def _played(run: Run) -> Played:

@@ -57,6 +57,8 @@ class Scenario:
     operators: int = 1
     seconds: float = 600.0
     """Longest time that the story may take, undisturbed or not."""
+    may_differ: tuple[str, ...] = ()
+    """Parts of the compared end that hang on the moment at which somebody acts, by their path."""
 
 
 # --- conditions ---
