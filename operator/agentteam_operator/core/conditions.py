@@ -6,13 +6,14 @@ Conditions follow kstatus: Reconciling while something is under way, Stalled whe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from agentteam_operator.api.status import AgentTeamStatus, Condition, Phase, TeamPhase
-from agentteam_operator.core import names, progress
+from agentteam_operator.core import damage, names, progress
 from agentteam_operator.core.gates import Finding, intent
 from agentteam_operator.core.state import Observed
-from agentteam_operator.core.view import View, unready_words
+from agentteam_operator.core.view import View, stuck_words, unready_words
 from agentteam_operator.core.words import quantity
 
 
@@ -82,11 +83,19 @@ def _verdict(view: View) -> tuple[TeamPhase, Finding]:
     if view.in_progress:
         paused = rollout.phase is Phase.AWAITING_PROMOTION
         said = Finding(rollout.reason, progress.words(view, rollout))
-        return (TeamPhase.PAUSED if paused else TeamPhase.PROGRESSING), said
+        return (TeamPhase.PAUSED if paused else TeamPhase.PROGRESSING), _with_damage(view, said)
     if rollout.phase is Phase.FAILED and not view.status.active_revision:
         return TeamPhase.FAILED, Finding(rollout.reason, rollout.message)
     complaint = _not_what_was_asked_for(view)
-    return (TeamPhase.DEGRADED, complaint) if complaint else _steady(view)
+    phase, said = (TeamPhase.DEGRADED, complaint) if complaint else _steady(view)
+    damaged = damage.of_serving(view)
+    return (TeamPhase.DEGRADED, _with_damage(view, replace(said, reason=damaged.reason))) if damaged else (phase, said)
+
+
+def _with_damage(view: View, said: Finding) -> Finding:
+    """What is said anyhow, after what only a person can mend."""
+    damaged = damage.of_serving(view)
+    return replace(said, message=f"{damaged.message}; {said.message}") if damaged else said
 
 
 def _not_what_was_asked_for(view: View) -> Finding | None:
@@ -106,11 +115,15 @@ def _not_what_was_asked_for(view: View) -> Finding | None:
 
 
 def _who_serves(view: View) -> str:
-    """The old revision, if it really does."""
-    if view.active and view.active.ready_pods:
-        return f"{view.status.active_revision} serves"
+    """The old revision, if it really does; and what keeps its pods from it."""
+    active, revision = view.active, view.status.active_revision
+    if active and active.ready_pods:
+        why = stuck_words(active) if len(active.ready_pods) < active.replicas else ""
+        short = f" with {len(active.ready_pods)} of {quantity(active.replicas, 'pod')} ({why})" if why else ""
+        return f"{revision} serves{short}"
+    why = stuck_words(active) if active else "its Deployment is gone"
     still = f", {view.rollout.revision} goes on until one is" if view.stranded and view.rollout else ""
-    return f"no pod of {view.status.active_revision} is ready{still}"
+    return f"no pod of {revision} is ready{f' ({why})' if why else ''}{still}"
 
 
 def _steady(view: View) -> tuple[TeamPhase, Finding]:
@@ -134,7 +147,9 @@ def _states(view: View, phase: TeamPhase, found: Finding) -> dict[str, tuple[str
     refused = intent.invalid(view)
     latest = view.observed.target == view.status.stable_revision and phase is TeamPhase.HEALTHY
     refused_or_back = view.rollout is not None and not view.in_progress and _not_what_was_asked_for(view) is not None
-    stuck = refused_or_back or phase is TeamPhase.FAILED  # unready pods alone may well get ready again
+    damaged = damage.of_serving(view)
+    # Unready pods alone may well get ready again.
+    stuck = refused_or_back or phase is TeamPhase.FAILED or (damaged is not None and not view.in_progress)
     moving = not stuck and phase not in {TeamPhase.HEALTHY, TeamPhase.SUSPENDED}
     serving = bool(view.active and view.active.ready_pods)
     pods = (
@@ -150,6 +165,7 @@ def _states(view: View, phase: TeamPhase, found: Finding) -> dict[str, tuple[str
         "Reconciling": (_flag(moving), found),
         "Stalled": (_flag(stuck), found),
         "RolledBack": (_flag(back), went_back),
+        "Intact": ("False", damaged) if damaged else ("True", Finding("AsMade", "what serves is as it was made")),
     }
     metrics = _metrics_found(view)
     return states | ({"MetricsFound": metrics} if metrics else {})

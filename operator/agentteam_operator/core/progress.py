@@ -9,7 +9,7 @@ from __future__ import annotations
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
 from agentteam_operator.core import refusals
 from agentteam_operator.core.gates import intent, judgement
-from agentteam_operator.core.view import View, unready_words
+from agentteam_operator.core.view import View, stuck_words
 
 _MOVING = {
     Phase.VALIDATING: "validating",
@@ -73,8 +73,5 @@ def _undecided(rollout: RolloutStatus) -> str:
 
 
 def _stuck_pods(view: View) -> str:
-    """Pods that have been starting for so long that the cluster was asked why; the states of a normal start aren't."""
-    green = view.green
-    if green is None:
-        return ""
-    return unready_words(green) if green.message or any(pod.message and not pod.ready for pod in green.pods) else ""
+    """Pods that have been starting for so long that the cluster was asked why."""
+    return stuck_words(view.green) if view.green else ""

@@ -78,7 +78,10 @@ class RevisionObserved:
     config_uid: str = ""
     """UID of the ConfigMap; empty when it is gone."""
     document: Mapping[str, Any] | None = None
-    """The ConfigMap's app.yaml, parsed; only filled on a live read (it is large, and seldom wanted)."""
+    """The ConfigMap's app.yaml, parsed; only filled on a live read (it is large, and seldom wanted).
+
+    Of a ConfigMap that is gone: what this process read of it last, if it did, or of another of that name.
+    """
     message: str = ""
     """Why pods of it can't even be made, in the cluster's words: a quota, a policy, a webhook."""
 

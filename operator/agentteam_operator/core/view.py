@@ -257,3 +257,9 @@ def unready_words(revision: RevisionObserved) -> str:
         if not pod.ready and (pod.waiting_reason or pod.message):
             return f"pod {pod.name}: " + ": ".join(part for part in (pod.waiting_reason, pod.message) if part)
     return ""
+
+
+def stuck_words(revision: RevisionObserved) -> str:
+    """`unready_words` once the cluster has a reason to tell: the states of a normal start aren't worth a line."""
+    told = revision.message or any(pod.message and not pod.ready for pod in revision.pods)
+    return unready_words(revision) if told else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -79,7 +80,7 @@ class Observer:
         if (_begins(observed) and not checked) or entry.foreign or (live and observed.former):
             await self._check_names(key, entry, observed)
             observed = self._assemble(entry, documents, words, live=live)
-        return observed
+        return self._with_lost_documents(observed)
 
     async def refresh(self, key: TeamKey, kinds: tuple[Resource, ...]) -> dict[str, Mapping[str, Any]]:
         """Bring the store up to date with the API server for one team; the revisions' documents, by hash.
@@ -154,6 +155,22 @@ class Observer:
         if len(self._parsed) > DOCUMENTS_REMEMBERED:
             self._parsed.popitem(last=False)
         return document
+
+    def _with_lost_documents(self, observed: Observed) -> Observed:
+        """With the documents of ConfigMaps that are gone, as far as this process ever read them."""
+        lost = {revision for revision, live in observed.revisions.items() if not live.config_uid}
+        if not lost:
+            return observed
+        whose = {"name": observed.team.name, "namespace": observed.team.namespace}
+        revisions = dict(observed.revisions)
+        for document in self._parsed.values():
+            metadata = document.get("metadata") if document else None
+            if not isinstance(metadata, dict) or any(metadata.get(field) != text for field, text in whose.items()):
+                continue
+            revision = str(metadata.get("revision"))
+            if revision in lost:
+                revisions[revision] = replace(revisions[revision], document=document)
+        return replace(observed, revisions=revisions)
 
     async def _check_names(self, key: TeamKey, entry: Entry, observed: Observed) -> None:
         """Look up, one by one, the names that this team needs and doesn't hold: a foreign object bears no label."""

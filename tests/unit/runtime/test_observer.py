@@ -295,6 +295,35 @@ async def test_a_document_that_never_changes_is_parsed_once(
     assert len(texts) == parsed
 
 
+@pytest.mark.parametrize(
+    ("whose", "remembered"),
+    [
+        pytest.param({}, True, id="its-own"),
+        pytest.param({"namespace": "elsewhere"}, False, id="of-a-namesake"),
+        pytest.param({"revision": "f" * 10}, False, id="of-another-revision"),
+        pytest.param({"revision": ["f"]}, False, id="of-no-revision"),
+    ],
+)
+async def test_the_document_of_a_config_map_that_is_gone_is_remembered(
+    bench: Bench, whose: JsonObject, *, remembered: bool
+) -> None:
+    target = bench.put_rolled_out_team()
+    metadata = {"name": "chat", "namespace": objects.NAMESPACE, "revision": target, **whose}
+    text = yaml.safe_dump({"metadata": metadata})
+    config = {**objects.config_map(target, 5), "immutable": True, "data": {"app.yaml": text}}
+    bench.server.held = {
+        ("AgentTeam", "chat"): objects.team(9),
+        ("Deployment", "d"): objects.deployment(target, 6),
+        ("ConfigMap", "c"): config,
+    }
+    await bench.observer.observe(KEY, live=True)
+    bench.store.remove(resources.CONFIG_MAP, objects.config_map(target, 7))
+    observed = await bench.observer.observe(KEY)
+    assert observed is not None
+    assert observed.revisions[target].config_uid == ""
+    assert observed.revisions[target].document == ({"metadata": metadata} if remembered else None)
+
+
 async def test_the_document_of_a_config_map_that_was_made_again_is_its_own(bench: Bench) -> None:
     target = bench.put_rolled_out_team()
     for version, image in enumerate(("agent:1", "agent:2"), start=5):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from agentteam_operator.api.revision import RevisionDocument, revision_document
+from agentteam_operator.api.revision import RevisionDocument, revision_document, revision_hash
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import history, names
 from agentteam_operator.core.build import configmap, deployment
@@ -30,12 +30,15 @@ def creations(view: View) -> Iterator[Action]:
 
 
 def document_of(view: View, revision: str, live: RevisionObserved | None) -> RevisionDocument | None:
-    """What the revision is: as its ConfigMap keeps it, and only where there is none as the spec says now.
+    """What the revision is: as its ConfigMap keeps it, or kept it; only where nobody read it, as the spec says now.
 
     None if nobody knows: the ConfigMap wasn't read in this tick, or can't be, or is gone while the spec moved on.
     """
     if live is not None and live.config_uid:
         return _read(live)
+    kept = _read(live) if live is not None else None
+    if kept is not None and live is not None and _is_of(kept, live):
+        return kept
     if revision != view.observed.target:
         return None
     return revision_document(
@@ -52,6 +55,11 @@ def _read(live: RevisionObserved) -> RevisionDocument | None:
         return RevisionDocument.parse(dict(live.document)) if live.document is not None else None
     except ValidationError:
         return None
+
+
+def _is_of(document: RevisionDocument, live: RevisionObserved) -> bool:
+    """A document from memory is the one that the live Deployment's pods were made to read."""
+    return document.metadata.revision == live.hash == revision_hash(document.spec) and document.image == live.image
 
 
 def lacks_document(view: View) -> bool:
