@@ -1,0 +1,41 @@
+"""What tools read off a team: whether what was applied serves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from agentteam_operator.api.field_problems import FieldProblem
+from agentteam_operator.api.status import AgentTeamStatus, Phase, TeamPhase
+from agentteam_operator.core.conditions import summarize
+
+from tests.unit.core.situations import CALM, GREEN, revision_of
+
+INVALID = (FieldProblem("spec.rollout.traffic.steps", "1", "can't be made of 3 pods"),)
+
+
+def serving(*problems: FieldProblem) -> AgentTeamStatus:
+    """The revision that is asked for serves with all its pods."""
+    completed = replace(CALM[Phase.COMPLETED], green=revision_of(GREEN), endpoints=(GREEN,), problems=problems)
+    view = completed.view()
+    return summarize(view.with_status(view.status.model_copy(update={"stable_revision": GREEN})))
+
+
+@pytest.mark.parametrize(
+    ("problems", "phase", "expected"),
+    [
+        ((), TeamPhase.HEALTHY, {"Validated": "True", "Ready": "True", "Stalled": "False", "Available": "True"}),
+        (INVALID, TeamPhase.DEGRADED, {"Validated": "False", "Ready": "False", "Stalled": "True", "Available": "True"}),
+    ],
+    ids=["valid", "invalid"],
+)
+def test_a_spec_that_became_invalid_in_place_is_not_ready(
+    problems: tuple[FieldProblem, ...], phase: TeamPhase, expected: dict[str, str]
+) -> None:
+    """Whoever waits for Ready after applying it must not be told that it serves."""
+    status = serving(*problems)
+    found = {condition.type: condition.status for condition in status.conditions}
+    assert {kind: found[kind] for kind in expected} == expected
+    assert found["Reconciling"] == "False"
+    assert status.phase is phase
+    assert all(problem.message in status.message for problem in problems)
