@@ -201,7 +201,7 @@ class Reconciler:
 
     def _want_samples(self, key: TeamKey, observed: Observed, decision: Decision) -> None:
         rollout = decision.status.rollout
-        if not decision.sampling or observed.spec is None or rollout is None:
+        if not decision.sampling or rollout is None:
             self._sampler.want(key, None)
             return
         revisions = frozenset({rollout.revision, rollout.base_revision} - {""})

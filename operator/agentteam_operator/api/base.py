@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AliasGenerator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AliasGenerator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+MAX_DEPTH = 50
+"""Levels of nesting in what people write; Kubernetes' own objects have no more than about twenty."""
 
 _INITIALISMS = {"url": "URL", "cpu": "CPU"}
 
@@ -64,7 +69,27 @@ class ApiModel(_CamelCaseModel):
         Raises:
             pydantic.ValidationError: with every problem, each located by the field names of the manifest.
         """
+        deep = _too_deep(document)
+        if deep:
+            raise ValidationError.from_exception_data(cls.__name__, [deep])
         return cls.model_validate_json(json.dumps(document, default=str), strict=True)
+
+
+def _too_deep(document: object) -> InitErrorDetails | None:
+    """What is wrong with a document that is nested deeper than any reader of JSON may follow; its path's beginning."""
+    below: list[tuple[object, tuple[str | int, ...]]] = [(document, ())]
+    while below:
+        value, path = below.pop()
+        entries: Iterable[tuple[str | int, object]] = ()
+        if isinstance(value, dict):
+            entries = value.items()
+        elif isinstance(value, list):
+            entries = enumerate(value)
+        if entries and len(path) > MAX_DEPTH:
+            kind = PydanticCustomError("too_deep", "is nested more than {most} levels deep", {"most": MAX_DEPTH})
+            return InitErrorDetails(type=kind, loc=path[:2], input="")
+        below += [(entry, (*path, step)) for step, entry in entries]
+    return None
 
 
 class LenientModel(_CamelCaseModel):

@@ -17,27 +17,6 @@ from agentteam_operator.core.view import View, stuck_words, unready_words
 from agentteam_operator.core.words import quantity
 
 
-def unreadable(observed: Observed, now: datetime) -> AgentTeamStatus:
-    """The status of a stored object that can't be read: what runs keeps running, and nothing is written."""
-    said = "; ".join(f"{problem.path}: {problem.message}" for problem in observed.problems)[:1024]
-    found = Finding("InvalidSpec", said)
-    states = {
-        "Validated": ("False", found),
-        "Ready": ("False", found),
-        "Reconciling": ("False", found),
-        "Stalled": ("True", found),
-    }
-    return observed.status.model_copy(
-        update={
-            "observed_generation": observed.team.generation,
-            "phase": TeamPhase.FAILED,
-            "reason": found.reason,
-            "message": found.message,
-            "conditions": _conditions(observed, states, now),
-        }
-    )
-
-
 def summarize(view: View) -> AgentTeamStatus:
     """The status with everything that follows from the rest of it and from the observation."""
     phase, found = _verdict(view)
@@ -99,7 +78,7 @@ def _with_damage(view: View, said: Finding) -> Finding:
 
 
 def _not_what_was_asked_for(view: View) -> Finding | None:
-    """Something else serves than the spec says, and why."""
+    """An old revision serves, and why."""
     rollout, serving, target = view.rollout, view.status.active_revision, view.observed.target
     if view.observed.foreign:
         return intent.invalid(view)
@@ -111,7 +90,7 @@ def _not_what_was_asked_for(view: View) -> Finding | None:
             f"{target} was rolled back before and isn't tried again, {_who_serves(view)}: change spec.version to try it"
         )
         return Finding("RevisionFailedBefore", said)
-    return intent.invalid(view)  # of what changes in place, so that there was no rollout to refuse it
+    return intent.invalid(view) if view.observed.unread else None
 
 
 def _who_serves(view: View) -> str:

@@ -29,9 +29,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agentteam_operator.api.status import MAX_TRANSITIONS, Phase, RolloutStatus, Transition
-from agentteam_operator.core import plan, timing, verdicts
+from agentteam_operator.core import held, plan, timing, verdicts
 from agentteam_operator.core.adopt import adopted
-from agentteam_operator.core.conditions import summarize, unreadable
+from agentteam_operator.core.conditions import summarize
 from agentteam_operator.core.entering import EFFECTS
 from agentteam_operator.core.gates import Finding, intent, judgement, pods, traffic
 from agentteam_operator.core.plan import events
@@ -42,6 +42,18 @@ Gate = Callable[[View], Finding | None]
 
 _WEIGHTY = frozenset({Phase.PREPARING, Phase.ROLLING_BACK, Phase.FAILED})
 """Phases that aren't entered on the word of a cache, which may have missed something."""
+
+_BY_SETTINGS = frozenset(
+    {
+        judgement.step_held,
+        judgement.last_step_held,
+        judgement.watched,
+        judgement.settled,
+        judgement.acquitted_in_pause,
+        judgement.undecided_promote,
+    }
+)
+"""Ways forward that rest on `spec.rollout` alone: closed while a part of it can't be read. A person may promote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +170,10 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
 
     Total and deterministic: the same arguments give the same answer, and no input raises.
     """
-    if observed.spec is None:
-        return Decision(status=unreadable(observed, now))
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as it will be read back from the status
-    view = View(observed=observed, environment=environment, now=now, spec=observed.spec, status=observed.status)
+    spec = held.spec_in_force(observed)
+    spec = held.spec_in_force(observed)
+    view = View(observed=observed, environment=environment, now=now, spec=spec, status=observed.status)
     view = _forget_stale_annotations(view)
     if not view.spec.suspend:
         view = advance(verdicts.judge(adopted(view)))
@@ -193,9 +205,12 @@ def _is_weighty(view: View) -> bool:
 def advance(view: View) -> View:
     """Fire rules until none has anything to say, each way at most once: a circle is left for the next tick."""
     gone: set[tuple[Phase | None, Phase]] = set()
+    settings_unread = "rollout" in view.observed.unread
+    settings_unread = "rollout" in view.observed.unread
     while True:
         view = _note_progress(view)
-        fired = next(((rule, found) for rule in TRANSITIONS[view.phase] if (found := rule.gate(view))), None)
+        rules = (rule for rule in TRANSITIONS[view.phase] if not (settings_unread and rule.gate in _BY_SETTINGS))
+        fired = next(((rule, found) for rule in rules if (found := rule.gate(view))), None)
         if fired is None or (view.phase, fired[0].to) in gone:
             return view
         rule, found = fired

@@ -160,11 +160,13 @@ class Observed:
 
     team: TeamRef
     status: AgentTeamStatus
-    spec: AgentTeamSpec | None
-    """None when the stored object can't be read; then `problems` says why."""
+    spec: AgentTeamSpec
     problems: tuple[FieldProblem, ...] = ()
+    """All that is wrong with the spec: while there is any, no rollout of it begins."""
+    unread: frozenset[str] = frozenset()
+    """Fields of the spec of which a part can't be read, and isn't in `spec`."""
     target: str = ""
-    """Hash of the revision that the spec asks for."""
+    """Hash of the revision that the spec asks for; of one that can't be read, a hash that no revision has."""
     revisions: Mapping[str, RevisionObserved] = field(default_factory=dict)
     active_service: ServiceObserved | None = None
     children: Mapping[tuple[str, str], Manifest] = field(default_factory=dict)

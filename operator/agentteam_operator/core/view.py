@@ -173,7 +173,10 @@ class View:
     def step(self) -> Step:
         """The current traffic step."""
         index = self.rollout.step if self.rollout else 0
-        return self.steps[min(index, len(self.steps) - 1)]
+        step = self.steps[min(index, len(self.steps) - 1)]
+        if "rollout" in self.observed.unread and self.green:
+            return replace(step, pods=min(step.pods, max(1, self.green.replicas)))  # the default steps are no order
+        return step
 
     @cached_property
     def green_needed(self) -> int:

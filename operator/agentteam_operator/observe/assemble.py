@@ -9,12 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agentteam_operator.api.field_problems import FieldProblem, problems_of
 from agentteam_operator.api.redaction import without_secrets
-from agentteam_operator.api.revision import revision_hash
-from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
-from agentteam_operator.api.validation import validate
 from agentteam_operator.core import names
 from agentteam_operator.core.state import (
     Manifest,
@@ -27,12 +23,10 @@ from agentteam_operator.core.state import (
 )
 from agentteam_operator.observe.claims import ObjectKey, claimed_names
 from agentteam_operator.observe.pods import is_over, read_pod, read_time, termination_message
+from agentteam_operator.observe.reading import SpecReading, parse_spec
 from agentteam_operator.observe.services import read_service
 
 Objects = Mapping[ObjectKey, Manifest]
-
-SpecReading = tuple[AgentTeamSpec | None, tuple[FieldProblem, ...], str]
-"""Spec, its problems, and its revision's hash."""
 
 _NOT_CHILDREN = frozenset({"Pod", "EndpointSlice"})
 """Watched, but made and owned by Kubernetes' own controllers."""
@@ -68,13 +62,14 @@ def assemble(
     Raises:
         UnknownStatus: when the stored status holds what this version can't read.
     """
-    spec, problems, target = (read_spec or parse_spec)(team)
+    reading = (read_spec or parse_spec)(team)
     observed = Observed(
         team=team_ref(team),
         status=read_status(team),
-        spec=spec,
-        problems=problems,
-        target=target,
+        spec=reading.spec,
+        problems=reading.problems,
+        target=reading.target,
+        unread=reading.unread,
         snapshot=snapshot,
         live=live,
     )
@@ -133,15 +128,6 @@ def read_status(team: Manifest) -> AgentTeamStatus:
             f"status.{where} is {json.dumps(first['input'], default=str)[:80]}, which this operator doesn't know "
             f"({first['msg']}): run the operator that wrote it, or clear the team's status"
         ) from error
-
-
-def parse_spec(team: Manifest) -> SpecReading:
-    """The spec (None when it can't be read at all), all that is wrong with it, and the revision that it asks for."""
-    try:
-        spec = AgentTeamSpec.parse(team.get("spec") or {})
-    except ValidationError as error:
-        return None, tuple(problems_of(error, AgentTeamSpec, path="spec")), ""
-    return spec, tuple(validate(spec, team["metadata"]["name"])), revision_hash(spec)
 
 
 def controlled(item: Manifest, uid: str) -> bool:

@@ -23,10 +23,8 @@ def label_selector(resource: Resource, team: str = "") -> str:
     return f"{whose},{names.LABEL_MANAGED_BY}={names.MANAGED_BY}"
 
 
-def fixed_names(team: str, spec: AgentTeamSpec | None, target: str) -> frozenset[ObjectKey]:
+def fixed_names(team: str, spec: AgentTeamSpec, target: str) -> frozenset[ObjectKey]:
     """(kind, name) of all that a rollout of this spec will make, whatever comes of it."""
-    if spec is None:
-        return frozenset()
     revision = names.revision_object(team, target)
     wanted = {
         ("ConfigMap", revision),
@@ -41,7 +39,7 @@ def fixed_names(team: str, spec: AgentTeamSpec | None, target: str) -> frozenset
     return frozenset(wanted)
 
 
-def claimed_names(team: str, spec: AgentTeamSpec | None, target: str, status: AgentTeamStatus) -> frozenset[ObjectKey]:
+def claimed_names(team: str, spec: AgentTeamSpec, target: str, status: AgentTeamStatus) -> frozenset[ObjectKey]:
     """(kind, name) of all that this team uses now or may come to use in the rollout that the spec asks for.
 
     An object of another name that merely bears the team's labels is in nobody's way.
@@ -53,7 +51,7 @@ def claimed_names(team: str, spec: AgentTeamSpec | None, target: str, status: Ag
         revisions |= {rollout.revision, rollout.base_revision}
         claimed.add(("Job", names.health_job(team, rollout.revision, rollout.attempt)))
     kinds = ["ConfigMap", "Deployment", "PodDisruptionBudget"]
-    if spec is not None and spec.autoscaling:
+    if spec.autoscaling:
         kinds.append("HorizontalPodAutoscaler")
     claimed |= {(kind, names.revision_object(team, revision)) for revision in revisions - {""} for kind in kinds}
     claimed |= {("Service", names.active_service(team)), ("Service", names.preview_service(team))}

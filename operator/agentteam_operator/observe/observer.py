@@ -18,9 +18,10 @@ from agentteam_operator.kube import resources
 from agentteam_operator.kube.errors import KubeError, NotFound
 from agentteam_operator.kube.reader import KubeReader
 from agentteam_operator.kube.resources import Resource
-from agentteam_operator.observe.assemble import SpecReading, assemble, controlled, goes_with_former, parse_spec
+from agentteam_operator.observe.assemble import assemble, controlled, goes_with_former
 from agentteam_operator.observe.claims import claimed_names, fixed_names, label_selector
 from agentteam_operator.observe.pods import is_starting, read_time
+from agentteam_operator.observe.reading import SpecReading, parse_spec
 from agentteam_operator.observe.store import Entry, Store, TeamKey
 
 DECISIVE = (
@@ -255,7 +256,7 @@ def awaits_words(observed: Observed) -> bool:
 def _begins(observed: Observed) -> bool:
     """A rollout is about to begin, or couldn't for somebody else's object: then names matter."""
     rollout = observed.status.rollout
-    if observed.spec is None or observed.spec.suspend:
+    if observed.spec.suspend:
         return False
     return rollout is None or rollout.revision != observed.target or rollout.reason == "NameConflict"
 

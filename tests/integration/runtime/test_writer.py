@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from agentteam_operator.api.revision import revision_document
+from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus, Phase, RolloutStatus, TeamPhase
 from agentteam_operator.apply import KubeWriter, NameConflict
 from agentteam_operator.core import names
@@ -28,7 +29,7 @@ from agentteam_operator.core.state import EmitEvent, Manifest, TeamRef
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import MERGE_PATCH, KubeClient
 from agentteam_operator.kube.errors import Conflict, NamespaceEnding, NotFound, Retryable, Terminal
-from agentteam_operator.observe.assemble import parse_spec, read_status, team_ref
+from agentteam_operator.observe.assemble import read_status, team_ref
 from agentteam_operator.observe.store import Store
 from agentteam_operator.observe.trim import trim
 
@@ -76,8 +77,7 @@ def writer(kube: KubeClient, store: Store) -> KubeWriter:
 
 def manifests(team: TeamRef) -> dict[str, Manifest]:
     """Each child that changes in place."""
-    spec, _, _ = parse_spec({"spec": SPEC, "metadata": {"name": team.name}})
-    assert spec is not None
+    spec = AgentTeamSpec.parse(SPEC)
     assert spec.autoscaling is not None
     assert spec.ingress is not None
     selector = names.server_selector(team.name, REVISION)
@@ -162,8 +162,7 @@ async def test_fields_that_are_no_longer_wanted_go(
 ) -> None:
     first = manifests(team)["active-service"]
     await writer.create(team, first)
-    plain, _, _ = parse_spec({"spec": {**SPEC, "service": {"port": 8080}}, "metadata": {"name": team.name}})
-    assert plain is not None
+    plain = AgentTeamSpec.parse({**SPEC, "service": {"port": 8080}})
     second = service.build(team, plain, selector=names.server_selector(team.name))
     await writer.apply(team, second, "")
     found = await live(kube, namespace, second)
@@ -244,8 +243,7 @@ async def test_applying_what_went_is_a_conflict(writer: KubeWriter, team: TeamRe
 
 def revision_of(team: TeamRef) -> tuple[Manifest, Manifest, Manifest]:
     """ConfigMap, Deployment and probe Job of the team's revision."""
-    spec, _, _ = parse_spec({"spec": SPEC, "metadata": {"name": team.name}})
-    assert spec is not None
+    spec = AgentTeamSpec.parse(SPEC)
     document = revision_document(
         spec, name=team.name, namespace=team.namespace, default_image="localhost/agent:dev", builder_version="test"
     )

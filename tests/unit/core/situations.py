@@ -130,10 +130,7 @@ class Situation:
     def view(self) -> View:
         """The situation as the gates see it."""
         observed = self.observed()
-        spec = observed.spec
-        if spec is None:
-            raise AssertionError("a situation has a spec")
-        return View(observed, ENVIRONMENT, NOW, spec, observed.status, self.judgement)
+        return View(observed, ENVIRONMENT, NOW, observed.spec, observed.status, self.judgement)
 
     def observed(self) -> Observed:
         """The situation as it was observed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -190,7 +189,8 @@ def observations(draw: st.DrawFn) -> Observed:
     return Observed(
         team=TeamRef("sim", TEAM, "uid-team", 3, "11", draw(annotations)),
         status=draw(STATUSES),
-        spec=draw(st.none() | specs()),
+        spec=draw(specs()),
+        unread=draw(st.frozensets(st.sampled_from(sorted(AgentTeamSpec.model_fields)), max_size=3)),
         target=draw(HASHES),
         revisions=found,
         active_service=active,
@@ -255,14 +255,3 @@ def _takes_nothing_that_serves(observed: Observed, status: AgentTeamStatus, name
     if revision.hash == status.active_revision or selector.get(names.LABEL_REVISION) == revision.hash:
         assert not in_progress
         assert size > 0
-
-
-def test_an_object_that_can_not_be_read_changes_nothing() -> None:
-    observed = Observed(
-        team=TeamRef("sim", TEAM, "uid-team", 3, "11"), status=AgentTeamStatus(active_revision=BLUE), spec=None
-    )
-    decision = decide(observed, Environment("agent:1", "0.1.0"), NOW)
-    assert not decision.actions
-    assert decision.status.phase == "Failed"
-    assert decision.status.active_revision == BLUE
-    assert decide(replace(observed, status=decision.status), Environment("agent:1", "0.1.0"), NOW) == decision

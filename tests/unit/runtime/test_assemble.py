@@ -331,15 +331,14 @@ def test_the_probes_verdict(conditions: list[JsonObject], words: str, expected: 
 def test_a_spec_that_cannot_be_read_is_told_field_by_field() -> None:
     team = objects.team(replicas="three", nonsense=1)
     found = assemble(trim(resources.AGENT_TEAM, team), {})
-    assert found.spec is None
-    assert found.target == ""
+    assert found.unread == {"replicas"}
     assert {problem.path for problem in found.problems} == {"spec.replicas", "spec.nonsense"}
 
 
 def test_a_spec_that_contradicts_itself_is_read_and_told() -> None:
     found = assemble(trim(resources.AGENT_TEAM, objects.team(replicas=2, autoscaling={"maxReplicas": 3})), {})
-    assert found.spec is not None
     assert found.problems
+    assert not found.unread
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from agentteam_operator import reconcile
+from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus, Phase, RolloutStatus, Transition
 from agentteam_operator.core.state import (
     Action,
@@ -30,7 +31,10 @@ from agentteam_operator.observe.sampler import Sampling
 from agentteam_operator.queue import TeamKey, WakeQueue
 from structlog.testing import capture_logs
 
+from tests.unit.runtime import objects
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SPEC = AgentTeamSpec.parse(objects.SPEC)
 KEY = ("support", "chat")
 TEAM = TeamRef("support", "chat", "uid", 1, "7")
 CREATE = CreateObject({"kind": "ConfigMap", "metadata": {"name": "chat-x"}})
@@ -81,7 +85,7 @@ class Script:
         self.observation_fails = self.next_observation_fails or failure
         if failure:
             raise failure
-        return Observed(team=TEAM, status=self.status, spec=None, live=live) if self.exists else None
+        return Observed(team=TEAM, status=self.status, spec=SPEC, live=live) if self.exists else None
 
     def decide(self, observed: Observed, environment: Environment, now: datetime) -> Decision:
         assert (observed.team, environment.default_image, now) == (TEAM, "agent:1", NOW)

@@ -150,6 +150,12 @@ _API_VERSIONS = {
 }
 """Kinds that come and go with the phases; what belongs to a revision is pruned with it."""
 
+_FIELDS = {"HorizontalPodAutoscaler": "autoscaling", "Ingress": "ingress"}
+"""Fields of the spec whose absence means that there is none: which nobody knows of a field that can't be read."""
+
+_FIELDS = {"HorizontalPodAutoscaler": "autoscaling", "Ingress": "ingress"}
+"""Fields of the spec whose absence means that there is none: which nobody knows of a field that can't be read."""
+
 
 def _is_evidence(view: View) -> bool:
     """A probe that failed is kept, with its pod's log, for as long as nothing newer is tried."""
@@ -165,6 +171,6 @@ def obsolete(view: View) -> Iterator[Action]:
         wanted.add(("Job", names.health_job(view.observed.team.name, view.rollout.revision, view.rollout.attempt)))
     for key, live in sorted(view.observed.children.items()):
         kind, name = key
-        if key in wanted or kind not in _API_VERSIONS:
+        if key in wanted or kind not in _API_VERSIONS or _FIELDS.get(kind) in view.observed.unread:
             continue
         yield DeleteObject(_API_VERSIONS[kind], kind, name, live.get("metadata", {}).get("uid", ""))

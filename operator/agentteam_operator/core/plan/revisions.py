@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pydantic import ValidationError
 
 from agentteam_operator.api.revision import RevisionDocument, revision_document, revision_hash
+from agentteam_operator.api.spec import RevisionSpec
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import history, names
 from agentteam_operator.core.build import configmap, deployment
@@ -39,7 +40,7 @@ def document_of(view: View, revision: str, live: RevisionObserved | None) -> Rev
     kept = _read(live) if live is not None else None
     if kept is not None and live is not None and _is_of(kept, live):
         return kept
-    if revision != view.observed.target:
+    if revision != view.observed.target or view.observed.unread & set(RevisionSpec.model_fields):
         return None
     return revision_document(
         view.spec,
