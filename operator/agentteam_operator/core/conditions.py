@@ -78,7 +78,7 @@ def _with_damage(view: View, said: Finding) -> Finding:
 
 
 def _not_what_was_asked_for(view: View) -> Finding | None:
-    """An old revision serves, and why."""
+    """Something else serves than the spec says, and why."""
     rollout, serving, target = view.rollout, view.status.active_revision, view.observed.target
     if view.observed.foreign:
         return intent.invalid(view)
@@ -90,7 +90,7 @@ def _not_what_was_asked_for(view: View) -> Finding | None:
             f"{target} was rolled back before and isn't tried again, {_who_serves(view)}: change spec.version to try it"
         )
         return Finding("RevisionFailedBefore", said)
-    return intent.invalid(view) if view.observed.unread else None
+    return intent.invalid(view)  # of what changes in place, so that there was no rollout to refuse it
 
 
 def _who_serves(view: View) -> str:

@@ -172,7 +172,6 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
     """
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as it will be read back from the status
     spec = held.spec_in_force(observed)
-    spec = held.spec_in_force(observed)
     view = View(observed=observed, environment=environment, now=now, spec=spec, status=observed.status)
     view = _forget_stale_annotations(view)
     if not view.spec.suspend:
@@ -205,7 +204,6 @@ def _is_weighty(view: View) -> bool:
 def advance(view: View) -> View:
     """Fire rules until none has anything to say, each way at most once: a circle is left for the next tick."""
     gone: set[tuple[Phase | None, Phase]] = set()
-    settings_unread = "rollout" in view.observed.unread
     settings_unread = "rollout" in view.observed.unread
     while True:
         view = _note_progress(view)

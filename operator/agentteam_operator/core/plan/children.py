@@ -153,9 +153,6 @@ _API_VERSIONS = {
 _FIELDS = {"HorizontalPodAutoscaler": "autoscaling", "Ingress": "ingress"}
 """Fields of the spec whose absence means that there is none: which nobody knows of a field that can't be read."""
 
-_FIELDS = {"HorizontalPodAutoscaler": "autoscaling", "Ingress": "ingress"}
-"""Fields of the spec whose absence means that there is none: which nobody knows of a field that can't be read."""
-
 
 def _is_evidence(view: View) -> bool:
     """A probe that failed is kept, with its pod's log, for as long as nothing newer is tried."""
