@@ -24,7 +24,7 @@ LONGEST_MEDIAN_SECONDS = {
     "20 % fail at once, answers take 120 s": 330,
     "latency doubled": 120,
     "latency 1.5 times": 180,
-    "demo: 50 % errors, 50 runs/s": 7,
+    "demo: 50 % errors, 50 runs/s": 10,
     "demo: 10 points worse, 50 runs/s": 30,
     "Immediate: 50 % errors, every second": 10,
     "Immediate: 50 % errors, 50 runs/s, every second": 6,
