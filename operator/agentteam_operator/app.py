@@ -153,6 +153,7 @@ class App:
             self.reconciler.acting.set()
         elif not acting:
             self.reconciler.acting.clear()
+            self._sampler.want_nothing()  # whoever acts now asks Prometheus
 
     def _lease(self, client: KubeClient) -> Leader:
         settings = self.settings

@@ -69,6 +69,12 @@ class Sampler:
             self._due.setdefault(key, 0.0)
             self._changed.set()
 
+    def want_nothing(self) -> None:
+        """From now on, read no team's metrics, until one is wanted again."""
+        self._wanted.clear()
+        self._due.clear()
+        self._latest.clear()
+
     def latest(self, key: TeamKey) -> Snapshot | None:
         """The latest snapshot of a team; None before the first."""
         return self._latest.get(key)

@@ -7,6 +7,7 @@ from agentteam_operator.app import App
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import KubeClient
 from agentteam_operator.metrics import TeamAgents
+from agentteam_operator.observe.sampler import Sampling
 from agentteam_operator.settings import Settings
 
 from tests.unit.runtime import objects
@@ -50,3 +51,16 @@ async def test_only_the_replica_that_acts_counts_agents() -> None:
     app.prerequisites.crd_matches.set()
     counted = TeamAgents(objects.NAMESPACE, objects.TEAM, agents=1, wanted_pods=3, ready_pods=2)
     assert list(app._agents()) == [counted]
+
+
+async def test_a_replica_that_lost_the_lease_asks_prometheus_for_nothing() -> None:
+    app = App(Settings(leader_election=False), SilentApiServer(), None)
+    app.prerequisites.crd_matches.set()
+    app._update()
+    app._sampler.want((objects.NAMESPACE, objects.TEAM), Sampling(5, frozenset({objects.REVISION})))
+    app._update()
+    assert app._sampler._wanted, "it acts, and goes on"
+    app.prerequisites.crd_matches.clear()
+    app._update()
+    assert not app._sampler._wanted
+    assert not app._sampler._due

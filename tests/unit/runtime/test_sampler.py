@@ -119,3 +119,14 @@ async def test_a_fault_of_the_reader_does_not_end_the_sampling(bench: Bench) -> 
     async with asyncio.timeout(5):
         while not bench.woken:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_whoever_stops_acting_stops_reading(bench: Bench) -> None:
+    bench.sampler.want(KEY, Sampling(60, COLOURS))
+    await asyncio.sleep(0.02)
+    assert bench.sampler.latest(KEY) is not None
+    bench.sampler.want_nothing()
+    assert bench.sampler.latest(KEY) is None
+    bench.sampler.want(KEY, Sampling(60, COLOURS))
+    await asyncio.sleep(0.02)
+    assert len(bench.prometheus.asked) == 2, "who acts again begins anew"
