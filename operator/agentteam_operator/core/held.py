@@ -45,14 +45,14 @@ def _suspend(observed: Observed) -> bool:
 
 def _autoscaling(observed: Observed) -> Autoscaling | None:
     live = _child(observed, "HorizontalPodAutoscaler", names.revision_object)
-    if live is None:
+    spec = live["spec"] if live else {}
+    if "maxReplicas" not in spec:
         return None
-    spec = live["spec"]
     resources = [metric["resource"] for metric in spec.get("metrics") or [] if "resource" in metric]
     targets = {resource["name"]: resource["target"].get("averageUtilization") for resource in resources}
     return Autoscaling.model_construct(
         min_replicas=spec.get("minReplicas", 1),
-        max_replicas=spec.get("maxReplicas", 1),
+        max_replicas=spec["maxReplicas"],
         target_cpu_utilization=targets.get("cpu") or Autoscaling(max_replicas=1).target_cpu_utilization,
         target_memory_utilization=targets.get("memory"),
     )
