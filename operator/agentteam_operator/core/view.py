@@ -15,7 +15,7 @@ from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, Rollo
 from agentteam_operator.api.weights import nearest_green_pods
 from agentteam_operator.core import names
 from agentteam_operator.core.analysis import Judgement
-from agentteam_operator.core.state import Environment, Observed, ProbeObserved, RevisionObserved
+from agentteam_operator.core.state import Environment, Observed, PodObserved, ProbeObserved, RevisionObserved
 
 AUTO_FIRST_STEP_SECONDS = 60
 """With automatic steps: how long one new pod serves beside the old ones."""
@@ -25,6 +25,10 @@ IN_PROGRESS = frozenset(Phase) - {Phase.COMPLETED, Phase.ROLLED_BACK, Phase.FAIL
 
 JUDGED = frozenset({Phase.SHIFTING, Phase.WATCHING, Phase.AWAITING_PROMOTION, Phase.SWITCHING, Phase.SETTLING})
 """Phases in which the candidate serves and its metrics speak."""
+
+
+_STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
+"""Waiting reasons of every container for a moment."""
 
 
 @dataclass(frozen=True)
@@ -254,15 +258,15 @@ class View:
 
 def unready_words(revision: RevisionObserved) -> str:
     """What keeps a revision's pods from being ready, in the cluster's own words: the first that says anything."""
-    if revision.message:
-        return revision.message
-    for pod in revision.pods:
-        if not pod.ready and (pod.waiting_reason or pod.message):
-            return f"pod {pod.name}: " + ": ".join(part for part in (pod.waiting_reason, pod.message) if part)
-    return ""
+    return revision.message or next(filter(None, (_pod_words(pod) for pod in revision.pods)), "")
 
 
 def stuck_words(revision: RevisionObserved) -> str:
-    """`unready_words` once the cluster has a reason to tell: the states of a normal start aren't worth a line."""
-    told = revision.message or any(pod.message and not pod.ready for pod in revision.pods)
-    return unready_words(revision) if told else ""
+    """`unready_words` without the states of a normal start, which aren't worth a line."""
+    stuck = (pod for pod in revision.pods if pod.message or pod.waiting_reason not in _STARTING)
+    return revision.message or next(filter(None, (_pod_words(pod) for pod in stuck)), "")
+
+
+def _pod_words(pod: PodObserved) -> str:
+    words = ": ".join(part for part in (pod.waiting_reason, pod.message) if part)
+    return f"pod {pod.name}: {words}" if words and not pod.ready else ""

@@ -71,6 +71,23 @@ def test_pods_that_do_not_start_are_named_but_a_normal_start_is_not() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("reason", "message", "words"),
+    [
+        pytest.param("", "0/1 nodes are available", "0/1 nodes are available", id="no-node-takes-it"),
+        pytest.param("ErrImagePull", "", "ErrImagePull", id="no-image-without-words"),
+        pytest.param("ErrImagePull", "not found", "ErrImagePull: not found", id="no-image"),
+    ],
+)
+def test_what_a_pod_waits_for_is_said_while_it_waits(reason: str, message: str, words: str) -> None:
+    starting, stuck = pods(GREEN, 0, 2)
+    starting = replace(starting, waiting_reason="ContainerCreating")
+    stuck = replace(stuck, waiting_reason=reason, message=message)
+    green = replace(revision_of(GREEN, 0, 2), pods=(starting, stuck))
+    said = decide(replace(CALM[Phase.PREPARING], green=green).observed(), ENVIRONMENT, NOW).status.message
+    assert said == f"starting pods of {GREEN}: pod {stuck.name}: {words}"
+
+
 @pytest.mark.parametrize("phase", [Phase.PREPARING, Phase.SHIFTING, Phase.WATCHING, Phase.SETTLING])
 def test_the_line_does_not_change_with_the_clock(phase: Phase) -> None:
     observed = replace(CALM[phase], rollout=STEPS, step_held_seconds=5).observed()
