@@ -84,6 +84,8 @@ class RevisionObserved:
     """
     message: str = ""
     """Why pods of it can't even be made, in the cluster's words: a quota, a policy, a webhook."""
+    edited: bool = False
+    """Somebody edited the Deployment's pod template: its pods aren't, or won't be, what passed the gates."""
 
     @property
     def ready_pods(self) -> tuple[PodObserved, ...]:

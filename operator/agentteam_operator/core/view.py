@@ -140,10 +140,11 @@ class View:
         return self.observed.team.annotations.get(annotation) == revision
 
     def retained(self, revision: str) -> bool:
-        """The revision passed before and is still there, so that going back to it needs no gates."""
+        """The revision passed before and is still there as it was, so that going back to it needs no gates."""
         live = self._revision(revision)
         passed = any(known.hash == revision and known.outcome is Outcome.SUCCESSFUL for known in self.status.revisions)
-        return passed and live is not None and bool(live.deployment_uid) and bool(live.config_uid)
+        whole = live is not None and bool(live.deployment_uid) and bool(live.config_uid)
+        return passed and whole and not (live and live.edited)
 
     def failed_before(self, revision: str) -> bool:
         """The revision was rolled back, and is remembered for it."""

@@ -25,6 +25,7 @@ from agentteam_operator.observe.claims import ObjectKey, claimed_names
 from agentteam_operator.observe.pods import is_over, read_pod, read_time, termination_message
 from agentteam_operator.observe.reading import SpecReading, parse_spec
 from agentteam_operator.observe.services import read_service
+from agentteam_operator.observe.trim import EDITED
 
 Objects = Mapping[ObjectKey, Manifest]
 
@@ -206,6 +207,7 @@ def _revision(
         config_uid=config["metadata"]["uid"] if config else "",
         document=document,
         message=_replica_failure(deployment) if deployment else "",
+        edited=bool(deployment and deployment.get(EDITED)),
     )
 
 

@@ -10,8 +10,12 @@ from typing import Any
 
 from agentteam_operator.core import names
 from agentteam_operator.kube.resources import Resource
+from agentteam_operator.observe.edits import is_edited
 
 JsonObject = dict[str, Any]
+
+EDITED = "edited"
+"""Of a trimmed Deployment: whether somebody edited its pod template, which only the whole object tells."""
 
 _METADATA = (
     "name",
@@ -74,6 +78,7 @@ def _deployment(item: Mapping[str, Any]) -> JsonObject:
     return {
         "spec": {"replicas": spec.get("replicas", 1), "template": {"spec": {"containers": images}}},
         "status": {"conditions": failures},
+        EDITED: is_edited(item),
     }
 
 

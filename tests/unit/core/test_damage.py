@@ -9,7 +9,7 @@ from agentteam_operator.api.revision import RevisionDocument, revision_document,
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus, Condition, Outcome, Phase, TeamPhase
 from agentteam_operator.core.decide import decide
-from agentteam_operator.core.state import CreateObject, Observed, RevisionObserved
+from agentteam_operator.core.state import CreateObject, DeleteObject, Observed, RevisionObserved
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, SPEC, TEAM, pods, revision_of
 
@@ -118,3 +118,58 @@ def test_what_is_not_surely_its_own_is_not_made(name: str, kept: RevisionDocumen
     observed = serving(Phase.ROLLED_BACK, replace(without_config(name), document=kept.to_document()), name)
     assert config_maps(observed) == []
     assert condition(decide(observed, ENVIRONMENT, NOW).status, "Intact").status == "False"
+
+
+def edited(revision: RevisionObserved) -> RevisionObserved:
+    return replace(revision, edited=True)
+
+
+def test_an_edited_deployment_is_told_though_its_old_pods_serve() -> None:
+    (stuck,) = pods(GREEN, 0, 1, waiting_reason="ImagePullBackOff")
+    stuck = replace(stuck, message="no image")
+    green = replace(revision_of(GREEN, 3), pods=(*pods(GREEN, 3), stuck))
+    situation = replace(CALM[Phase.COMPLETED], green=edited(green))
+    status = decide(situation.observed(), ENVIRONMENT, NOW).status
+    assert (status.phase, status.reason) == (TeamPhase.DEGRADED, "DeploymentEdited")
+    assert status.message == (
+        f"the pod template of Deployment {TEAM}-{GREEN} was edited (pod {stuck.name}: ImagePullBackOff: no image). "
+        f"kubectl -n sim delete deployment {TEAM}-{GREEN} --cascade=orphan has it made anew; "
+        f"its pods serve on until the new ones are ready; {GREEN} serves with 3 pods"
+    )
+    assert condition(status, "Ready").status == "False"
+    assert condition(status, "Stalled").status == "True"
+
+
+def going_back(blue: RevisionObserved | None) -> Observed:
+    """Green serves, the spec asks for blue, which passed before."""
+    outcomes = {BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.SUCCESSFUL}
+    return replace(
+        CALM[Phase.COMPLETED], target=BLUE, blue=blue, green=revision_of(GREEN), outcomes=outcomes
+    ).observed()
+
+
+@pytest.mark.parametrize(("changed", "skipped"), [(False, True), (True, False)])
+def test_gates_are_not_skipped_onto_an_edited_revision(*, changed: bool, skipped: bool) -> None:
+    rollout = decide(going_back(replace(revision_of(BLUE), edited=changed)), ENVIRONMENT, NOW).status.rollout
+    assert rollout is not None
+    assert rollout.gates_skipped is skipped
+
+
+def deleted(observed: Observed) -> list[tuple[str, str]]:
+    made = decide(observed, ENVIRONMENT, NOW).actions
+    return [(action.kind, action.name) for action in made if isinstance(action, DeleteObject)]
+
+
+def standing_by(**changes: object) -> Observed:
+    """Green serves, blue is retained without pods."""
+    outcomes = {BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.SUCCESSFUL}
+    blue = replace(revision_of(BLUE, 0), **changes)  # type: ignore[arg-type]
+    long_ago = replace(CALM[Phase.COMPLETED], in_phase_seconds=9999, endpoints=(GREEN,), green=revision_of(GREEN))
+    return replace(long_ago, blue=blue, outcomes=outcomes).observed()
+
+
+def test_an_edited_deployment_that_stands_by_is_to_be_made_anew_from_its_config_map() -> None:
+    assert deleted(standing_by(edited=True)) == [("Deployment", f"{TEAM}-{BLUE}")]
+    assert deleted(standing_by()) == []
+    assert deleted(standing_by(edited=True, replicas=1)) == [], "not before it has no pods"
+    assert deleted(standing_by(edited=True, config_uid="")) == [], "nobody knows what it was"

@@ -122,16 +122,20 @@ def _takes_traffic(view: View, live: RevisionObserved) -> bool:
 
 
 def pruning(view: View) -> Iterator[Action]:
-    """Objects of revisions that nobody can go back to: those that never passed, and those beyond the limit."""
+    """Objects of revisions that nobody can go back to: those that never passed, and those beyond the limit.
+
+    And a Deployment that somebody edited while it stood by: who goes back gets it anew, as its ConfigMap says.
+    """
     retained = _retained(view)
     for revision, live in view.observed.revisions.items():
         in_use = _takes_traffic(view, live) or live.pods or (live.deployment_uid and live.replicas)
-        if revision in retained or in_use:
+        spoilt = live.edited and live.config_uid and revision not in wanted_sizes(view)
+        if in_use or (revision in retained and not spoilt):
             continue
         name = names.revision_object(view.observed.team.name, revision)
         if live.deployment_uid:
             yield DeleteObject("apps/v1", "Deployment", name, live.deployment_uid)
-        if live.config_uid:
+        if live.config_uid and revision not in retained:
             yield DeleteObject("v1", "ConfigMap", name, live.config_uid)
 
 
