@@ -53,6 +53,7 @@ from tests.simulation.stories import (
     rolled_back,
     upgrade,
 )
+from tests.simulation.unreadable import UNREADABLE
 from tests.simulation.world import ENVIRONMENT
 
 ON_TRIAL = (Phase.PREPARING, Phase.HEALTH_CHECKING, Phase.SHIFTING, Phase.WATCHING, Phase.SWITCHING, Phase.SETTLING)
@@ -284,6 +285,7 @@ ALL = {
         *SCALING,
         *MEDDLING,
         *DAMAGED,
+        *UNREADABLE,
         *REFUSALS,
         *LOST_PODS,
         *OPERATORS,

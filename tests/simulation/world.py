@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.state import Environment
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.errors import Conflict, Retryable
+from agentteam_operator.observe.reading import parse_spec
 from structlog.typing import EventDict, WrappedLogger
 
 from tests.simulation.api_server import NAMESPACE, ApiServer, Change, JsonObject, Request
@@ -254,7 +254,7 @@ class World:
 
     def desired_replicas(self) -> int:
         """What the stored spec asks for at least."""
-        return AgentTeamSpec.parse((self.team or {})["spec"]).desired_replicas()
+        return parse_spec(self.team or {}).spec.desired_replicas()
 
     def deployment(self, revision: str) -> JsonObject | None:
         return self.server.objects.get(("Deployment", names.revision_object(TEAM, revision)))
