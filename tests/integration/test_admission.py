@@ -74,6 +74,24 @@ def test_keys_that_no_object_could_have_are_refused(api_server: ApiServer, spec:
     assert "each key must have 1 to 317 characters and match" in message
 
 
+def test_an_affinity_is_kept_and_anything_else_in_its_place_is_not(api_server: ApiServer) -> None:
+    node = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
+    pod = {"topologyKey": "zone", "labelSelector": {"matchLabels": {"app": "db"}}, "namespaces": ["data"]}
+    affinity: Document = {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [node]},
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": node}],
+        },
+        "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [pod]},
+        "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 9, "podAffinityTerm": pod}]},
+    }
+    deep: Document = {}
+    for _ in range(300):
+        deep = {"": deep}
+    answer = api_server.dry_run(team({"pod": {"affinity": {**affinity, "else": deep}}}))
+    assert answer.body["spec"]["pod"]["affinity"] == affinity
+
+
 def test_the_models_read_whatever_the_api_server_admits(api_server: ApiServer) -> None:
     def unread(mutation: Mutation) -> tuple[bool, str]:
         """Whether it is admitted, and if so, what keeps the models from reading it."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, WithJsonSchema
 
+from agentteam_operator.api.affinity import AFFINITY
 from agentteam_operator.api.base import (
     ATOMIC,
     ApiModel,
@@ -36,7 +37,7 @@ RESERVED_ENV_NAMES = (
 
 _RESERVED_KEYS_CEL = "k.startsWith('agentteam.dev/') || k.startsWith('app.kubernetes.io/')"
 
-FreeObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})]
+Affinity = Annotated[dict[str, Any], WithJsonSchema(AFFINITY)]
 
 
 class EnvSource(ApiModel):
@@ -225,7 +226,7 @@ class PodSettings(ApiModel):
     """Labels that a node must have."""
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=50, json_schema_extra=ATOMIC)] = ()
     """Taints of nodes that don't keep the pods away."""
-    affinity: FreeObject = Field(default_factory=dict)
+    affinity: Affinity = Field(default_factory=dict)
     """Affinity of the pods, as Kubernetes has it in a pod's spec."""
     topology_spread_constraints: Annotated[
         tuple[TopologySpreadConstraint, ...], Field(max_length=10, json_schema_extra=list_map("topologyKey"))
