@@ -60,6 +60,8 @@ class AnalysisStatus(LenientModel):
     """Runs of the candidate."""
     log_evidence: dict[str, float] = Field(default_factory=dict, max_length=16)
     """Natural logarithm of the evidence against the candidate, by test; 6.9 means odds of 1,000 : 1."""
+    reachable_log_evidence: float = Field(default=0.0, ge=0)
+    """What the looks so far could have added to logEvidence at most: what can't prove a fault can't acquit either."""
     failures: dict[str, Count] = Field(default_factory=dict, max_length=16)
     """Looks in a row at which a metric was over its limit, by metric."""
     recent_by_pod: dict[str, Blocks] = Field(default_factory=dict, max_length=MAX_PODS)

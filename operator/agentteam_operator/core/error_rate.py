@@ -27,6 +27,7 @@ from agentteam_operator.core.ratios import (
     sick_pod,
     suspicious,
     too_few,
+    too_few_blocks,
 )
 
 
@@ -152,12 +153,16 @@ def _unproven(
         )
         return replace(base, verdict=Verdict.INCONCLUSIVE, reason="RunsHang", message=said)
     threshold = evidence.log_threshold(settings)
+    figures = compared(seen, control) if concurrent else f"green {failing(seen)}"
+    few = too_few_blocks(base, state, figures, threshold)
+    if few:
+        return few
     if concurrent:
         found = sequential.smallest_difference(control, seen, threshold=threshold)
-        said = f"{compared(seen, control)}: not proven worse; {detectable(found, 'more')}"
+        said = f"{figures}: not proven worse; {detectable(found, 'more')}"
     else:
         found = sequential.smallest_excess(seen, limit=limit, threshold=threshold)
-        said = f"green {failing(seen)}: not proven above {percent(limit)}; {detectable(found, 'above it')}"
+        said = f"{figures}: not proven above {percent(limit)}; {detectable(found, 'above it')}"
     return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)
 
 

@@ -70,7 +70,9 @@ def with_evidence(
     most = _max_log_gain(before, after, block)
     for test, gain in gains.items():
         evidence[test] = round(evidence.get(test, 0.0) + min(gain, most), 6)
-    return after.model_copy(update={"log_evidence": evidence})
+    # Nothing is bet on the first block: there are no answers yet to choose the bet by.
+    reachable = round(before.reachable_log_evidence + (most if before.looks else 0.0), 6)
+    return after.model_copy(update={"log_evidence": evidence, "reachable_log_evidence": reachable})
 
 
 def _max_log_gain(before: AnalysisStatus, after: AnalysisStatus, block: Block) -> float:

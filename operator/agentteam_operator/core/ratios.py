@@ -14,6 +14,7 @@ from agentteam_operator.core.counters import Increment
 from agentteam_operator.core.counting import recent_tally
 from agentteam_operator.core.metric_verdict import MetricVerdict, odds, points
 from agentteam_operator.core.sequential import Tally
+from agentteam_operator.core.words import quantity
 
 _USUAL_QUANTILE = 0.95
 
@@ -55,6 +56,19 @@ def held_for_sick_pod(base: MetricVerdict, pod: str, what: str) -> MetricVerdict
     """On hold, while the evidence against green comes from one of its pods."""
     said = f"{what}, but not clearly so without pod {pod}, which may be sick by itself; holding"
     return replace(base, verdict=Verdict.PENDING, reason="SickPod", message=said)
+
+
+def too_few_blocks(base: MetricVerdict, state: AnalysisStatus, said: str, threshold: float) -> MetricVerdict | None:
+    """Inconclusive, while not even a fault in every answer could have been proven: silence acquits nobody then."""
+    reachable = state.reachable_log_evidence
+    if reachable >= threshold:
+        return None
+    looks = quantity(state.looks, "block")
+    said += (
+        f": in {looks} of answers nothing could be proven (odds of {odds(reachable)} at the most); "
+        "make watchSeconds longer or analysis.intervalSeconds shorter"
+    )
+    return replace(base, verdict=Verdict.INCONCLUSIVE, reason="TooFewBlocks", message=said)
 
 
 def suspicious(green: Tally, blue: Tally) -> bool:

@@ -17,6 +17,7 @@ from agentteam_operator.core.ratios import (
     sick_pod,
     suspicious,
     too_few,
+    too_few_blocks,
 )
 
 
@@ -63,6 +64,9 @@ def _unproven(
     proof = state.log_evidence.get(evidence.SLOWNESS_AGAINST_BLUE, 0.0)
     if suspicious(slow.green, slow.blue) and proof >= 0:  # it soon falls below 0 once green's answers are quick
         return held_on_suspicion(base, state, said, worse="slower", log_evidence=proof)
+    few = too_few_blocks(base, state, said, threshold)
+    if few:
+        return few
     found = sequential.smallest_difference(slow.blue, slow.green, threshold=threshold)
     said += f": not proven slower; {detectable(found, 'more')}"
     return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)

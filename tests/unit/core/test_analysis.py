@@ -184,7 +184,7 @@ def test_a_suspicion_ends_when_green_recovers() -> None:
     judging.looks(2, counters(12), counters(12))
     assert of(judging.looks(5, counters(12), counters(0, 12))).reason == "Suspicious"
     recovered = judging.looks(4, counters(12), counters(12))
-    assert of(recovered).verdict is Verdict.PASSED
+    assert of(recovered).reason == "TooFewBlocks"
     assert analysis.enough(recovered, FAST)
 
 
@@ -205,7 +205,32 @@ def test_a_burst_on_several_pods_is_suspicious_too() -> None:
 
 
 def test_a_little_worse_by_chance_is_not_suspicious() -> None:
-    assert of(beside_several().looks(4, counters(12), counters(10, 1))).verdict is Verdict.PASSED
+    assert of(beside_several().looks(60, counters(12), counters(11))).verdict is Verdict.PASSED
+    assert of(beside_several().looks(4, counters(12), counters(10, 1))).reason == "TooFewBlocks"
+
+
+@pytest.mark.parametrize(
+    ("looks", "reason"),
+    [
+        pytest.param(2, "TooFewBlocks", id="one block, however many answers it brings"),
+        pytest.param(10, "TooFewBlocks", id="not even a fault in every answer could be proven yet"),
+        pytest.param(11, "WithinLimits", id="a fault could have been proven"),
+    ],
+)
+@pytest.mark.parametrize("name", ["errorRate", "slowness"])
+def test_nobody_is_acquitted_by_fewer_blocks_than_could_condemn(looks: int, reason: str, name: str) -> None:
+    judgement = Judging().looks(looks, counters(290, 10), counters(289, 11))
+    found = of(judgement, name)
+    assert found.reason == reason
+    assert (found.verdict is Verdict.INCONCLUSIVE) is (reason == "TooFewBlocks")
+
+
+def test_too_few_blocks_say_what_would_help() -> None:
+    found = of(Judging().looks(5, counters(300), counters(290, 10)))
+    assert found.message.endswith(
+        ": in 4 blocks of answers nothing could be proven (odds of 20 : 1 at the most);"
+        " make watchSeconds longer or analysis.intervalSeconds shorter"
+    )
 
 
 def test_slow_answers_are_suspicious_until_they_are_quick_again() -> None:
@@ -216,7 +241,7 @@ def test_slow_answers_are_suspicious_until_they_are_quick_again() -> None:
     assert (found.verdict, found.reason) == (Verdict.PENDING, "Suspicious")
     assert "slower so far, but not proven yet (odds" in found.message
     assert not analysis.enough(judgement, FAST)
-    assert of(judging.looks(3, counters(12), counters(12)), "slowness").verdict is Verdict.PASSED
+    assert of(judging.looks(3, counters(12), counters(12)), "slowness").reason == "TooFewBlocks"
 
 
 def test_a_team_of_one_replica_is_judged_quickly_without_that_protection() -> None:
