@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from tests.unit.api.malformed import fields_given
 from tests.unit.api.manifests import FULL, MINIMAL, Document, merged
 
-WITHIN = {"name": "team", "namespace": "ns", "default_image": "registry.example/team/agent:1", "builder_version": "0.1.0"}
+WITHIN = {"name": "team", "namespace": "ns", "default_image": "registry.example/agent:1", "builder_version": "0.1.0"}
 
 
 def _spec(patch: Document | None = None) -> AgentTeamSpec:
@@ -159,7 +159,7 @@ def test_the_document_is_what_pods_read() -> None:
         "revision": revision_hash(_spec({"version": "1.4.0"})),
         "builderVersion": "0.1.0",
     }
-    assert document["image"] == "registry.example/team/agent:1"
+    assert document["image"] == "registry.example/agent:1"
     assert RevisionSpec.parse(document["spec"]).to_document() == document["spec"]
     assert document["spec"]["runs"] == {"maxConcurrent": 100, "maxQueued": 200, "timeoutSeconds": 300}
     assert set(document["spec"]) == {
@@ -174,7 +174,7 @@ def test_an_image_that_the_user_chose_is_kept_as_written() -> None:
 
 def test_the_operators_image_and_version_leave_the_hash() -> None:
     older = revision_document(_spec(), **WITHIN)
-    newer = revision_document(_spec(), **WITHIN | {"default_image": "registry.example/team/agent:2", "builder_version": "9"})
+    newer = revision_document(_spec(), **WITHIN | {"default_image": "registry.example/agent:2", "builder_version": "9"})
     assert older.metadata.revision == newer.metadata.revision
     assert older.image != newer.image
 
