@@ -27,8 +27,8 @@ def install() -> Cluster:
     tools = target.tools
     # A release that an interrupted run left half-way can't be upgraded: helm takes its old failure for a new one.
     tools.helm("uninstall", OPERATOR, "-n", OPERATOR_NAMESPACE, "--ignore-not-found", "--wait")
-    # Without an operator nobody works in the namespaces that it left.
-    tools.kubectl("delete", "namespaces", "-l", OWN_LABEL, "--timeout=120s", timeout_seconds=130)
+    # Not waited for: a namespace looks after pods that are slow to end only now and then, and no test uses its name again.
+    tools.kubectl("delete", "namespaces", "-l", OWN_LABEL, "--wait=false")
     release.upgrade(tools, helm_arguments(target))
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MODEL_NAMESPACE}}
     tools.apply(namespace, MODEL_NAMESPACE)
