@@ -27,7 +27,7 @@ def install() -> Cluster:
     tools = target.tools
     # A release that an interrupted run left half-way can't be upgraded: helm takes its old failure for a new one.
     tools.helm("uninstall", OPERATOR, "-n", OPERATOR_NAMESPACE, "--ignore-not-found", "--wait")
-    # Not waited for: a namespace looks after pods that are slow to end only now and then, and no test uses its name again.
+    # Not waited for: a namespace with pods that are slow to end can take minutes, and no test uses its name again.
     tools.kubectl("delete", "namespaces", "-l", OWN_LABEL, "--wait=false")
     release.upgrade(tools, helm_arguments(target))
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MODEL_NAMESPACE}}
