@@ -32,12 +32,12 @@ async def test_an_invalid_change_is_rolled_back_at_once_also_after_a_restart(
     await team.create(rollout=PATIENT)
     blue = await rolled_out(team)
     first.kill()
-    await team.patch({"spec": {"pod": {"affinity": {"nodeAffinity": "none"}}}})
+    await team.patch({"spec": {"pod": {"affinity": NO_AFFINITY}}})
     start_operator("second")
     await until(team.is_in("RolledBack"), what="the change to be rolled back", seconds=60)
     status = await team.status()
     assert (status["activeRevision"], status["reason"]) == (blue, "WriteRefused")
-    assert "nodeAffinity" in status["message"]
+    assert "nodeSelectorTerms" in status["message"]
 
 
 async def test_what_a_quota_refuses_is_said_while_it_is_waited_for(team: Team, start_operator: StartOperator) -> None:
