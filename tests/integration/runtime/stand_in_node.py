@@ -40,6 +40,8 @@ class StandInNode:
         self._name = f"node-of-{namespace}"
         self._addresses = (f"10.9.{high}.{low}" for high, low in itertools.product(range(255), range(1, 255)))
         self._done: dict[str, str] = {}
+        # One pod after another: a status on its way must not arrive after a newer one, and stay.
+        self._one_at_a_time = asyncio.Lock()
         self.behaviour: Behaviour = always_ready
         self.probe_passes = True
 
@@ -53,8 +55,10 @@ class StandInNode:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
             await self._client.request("DELETE", NODE.path(name=self._name), what="delete the node")
+        if fallen := [outcome for outcome in outcomes if isinstance(outcome, Exception)]:
+            raise ExceptionGroup("the stand-in node fell over in mid-test", fallen)
 
     async def _register(self) -> None:
         """EndpointSlices hold only pods of a node that exists."""
@@ -92,6 +96,10 @@ class StandInNode:
             await self._treat(pod)
 
     async def _treat(self, pod: Pod) -> None:
+        async with self._one_at_a_time:
+            await self._bring_up_to_date(pod)
+
+    async def _bring_up_to_date(self, pod: Pod) -> None:
         if "deletionTimestamp" in pod["metadata"]:
             await self._end(pod)
             return
