@@ -12,6 +12,7 @@ PYTEST := .venv/bin/pytest -q --durations=5
 # What computes goes to two processes; what waits most of the time, for a real API server, to three.
 COMPUTING := -n 2 --dist worksteal
 WAITING := -n 3 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 STEP = @printf '\n\033[1m== %s (at %s)\033[0m\n' "$(1)" "$$(date +%H:%M:%S)"
 
 help: ## list all targets
@@ -49,7 +50,8 @@ integration: setup ## tests on a real API server
 e2e: setup ## tests on a real node with a real Prometheus
 	$(call STEP,end-to-end tests on a real node)
 	@.venv/bin/python -m tests.e2e.install
-	$(PYTEST) --installed tests/e2e
+	$(PYTEST) --installed -m "not alone" $(SIDE_BY_SIDE) tests/e2e
+	$(PYTEST) --installed -m alone tests/e2e
 
 cluster-test: setup ## tests of the local cluster itself: takes it down, kills it half-way, mends it
 	$(call STEP,tests of the local cluster)

@@ -111,8 +111,15 @@ class Cluster:
 
     def operator_pod(self) -> Json:
         """The operator's pod that isn't on its way out."""
-        pods = self.tools.list("pods", OPERATOR_NAMESPACE, "app.kubernetes.io/component=operator")
-        return next(pod for pod in pods if "deletionTimestamp" not in pod["metadata"])
+        pods: list[Json] = []
+
+        def is_there() -> bool:
+            found = self.tools.list("pods", OPERATOR_NAMESPACE, "app.kubernetes.io/component=operator")
+            pods[:] = [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+            return bool(pods)
+
+        poll(is_there, 60, "a pod of the operator")
+        return pods[0]
 
     def await_operator(self) -> None:
         """Until the operator is ready."""
@@ -120,9 +127,17 @@ class Cluster:
         self.tools.kubectl(*arguments)
 
     def operator_process(self) -> OperatorProcess:
-        """The operator's running process."""
-        metadata = self.operator_pod()["metadata"]
-        return OperatorProcess(self.tools, metadata["name"], tuple(_pids_of_pod(metadata["uid"])))
+        """The operator's running process; waits until there is one, for a Deployment's status lags behind its pods."""
+        found: list[OperatorProcess] = []
+
+        def runs() -> bool:
+            metadata = self.operator_pod()["metadata"]
+            if pids := _pids_of_pod(metadata["uid"]):
+                found.append(OperatorProcess(self.tools, metadata["name"], tuple(pids)))
+            return bool(found)
+
+        poll(runs, 60, "a process of the operator")
+        return found[0]
 
     def audit_position(self) -> int:
         """Where the audit log ends now."""
@@ -166,7 +181,6 @@ class OperatorProcess:
 
     def kill(self) -> None:
         """SIGKILL, and a fresh pod at once instead of a restart after the kubelet's back-off."""
-        assert self.pids, f"no process of pod {self.pod} was found on this node"
         for pid in self.pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

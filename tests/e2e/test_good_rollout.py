@@ -14,7 +14,7 @@ from tests.load.report import LoadReport
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
-RATE_PER_SECOND = 70.0
+RATE_PER_SECOND = 100.0
 REQUESTS = 5_200
 STEADY_SECONDS = 20.0
 ROLLOUT = QUICK_ROLLOUT | {

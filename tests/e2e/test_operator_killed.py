@@ -1,4 +1,7 @@
-"""The operator is killed in every phase that can be seen, and each rollout ends as it would have without."""
+"""The operator is killed in every phase that can be seen, and each rollout ends as it would have without.
+
+Validating can't: it is over within the pass that begins it. The simulation dies there, at every call.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,6 @@ def _disturb(cluster: Cluster, team: Team, change: Callable[[], None]) -> Distur
                 break
             process.kill()
             killed_in.append(phase(state))
-            cluster.await_operator()
             process = cluster.operator_process()
         after = team.await_end(before, ROLLOUT_SECONDS)
         report = load.stop()
@@ -61,7 +63,7 @@ def test_a_good_rollout_ends_well(cluster: Cluster, namespace: str) -> None:
         team.await_first()
         disturbed = _disturb(cluster, team, lambda: team.change(version="1.1.0"))
         status = disturbed.after["status"]
-        assert {"Preparing", "HealthChecking", "Shifting", "Watching", "Settling"} <= set(disturbed.killed_in)
+        assert disturbed.killed_in == ["Preparing", "HealthChecking", "Shifting", "Watching", "Switching", "Settling"]
         assert rollout(disturbed.after)["phase"] == "Completed"
         assert status["activeRevision"] == status["stableRevision"] == rollout(disturbed.after)["revision"]
         assert condition(disturbed.after, "Ready")["status"] == "True"
@@ -75,6 +77,7 @@ def test_a_bad_rollout_is_rolled_back(cluster: Cluster, namespace: str) -> None:
         team.await_first()
         disturbed = _disturb(cluster, team, lambda: team.change_model("scripted-fail-50", version="1.1.0"))
         bad = rollout(disturbed.after)["revision"]
+        assert disturbed.killed_in == ["Preparing", "HealthChecking", "Shifting", "RollingBack"]
         assert rollout(disturbed.after)["phase"] == "RolledBack"
         assert disturbed.after["status"]["activeRevision"] == disturbed.before
         assert gate(disturbed.after, "errorRate")["verdict"] == "Failed"
