@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,8 @@ from tests.load.report import LoadReport
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
-FLAG = "crash"
+# Of this run alone: the scripted model keeps its flags up.
+FLAG = f"crash-{uuid.uuid4().hex[:8]}"
 MOST_SECONDS_OF_OUTAGE = 2.0
 # Each process of this version ends for good as soon as the scripted model has the flag up, and so do its restarts.
 CRASHES = f"""
