@@ -62,7 +62,7 @@ def document(name: str, printed: str) -> str:
     benchmark = BENCHMARKS[name]
     host = f"{os.cpu_count()} processors, Linux {platform.release()}, Python {platform.python_version()}"
     packages = ", ".join(f"{package} {version(package)}" for package in ("aiohttp", "kopf", "kubernetes"))
-    made = f"Made by `python -m tests.bench {name}` with {packages}, on {host}."
+    made = f"Made by `.venv/bin/python -m tests.bench {name}` with {packages}, on {host}."
     return f"# {benchmark.title}\n\n{made}\n\n```\n{printed.strip()}\n```\n"
 
 

@@ -85,7 +85,7 @@ def document(costs: list[Cost], builder: str) -> str:
     lines = [
         "# What the operator asks of the API server",
         "",
-        "Counted from the API server's audit log, by `python -m tests.e2e.reconcile_cost`, for a team of 3",
+        "Counted from the API server's audit log, by `.venv/bin/python -m tests.e2e.reconcile_cost`, for a team of 3",
         f"replicas without autoscaler or Ingress, under {RATE_PER_SECOND:g} requests/s, judged every second. Watches",
         f"are shared by all teams and not counted. Operator {builder}.",
         "",

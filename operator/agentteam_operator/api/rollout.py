@@ -147,7 +147,7 @@ class AnalysisMetric(ApiModel):
     name: MetricName
     """What is measured: errorRate (failed, timed-out and rejected runs of all finished ones), slowness (runs slower
     than the active revision's usual ones), p95LatencySeconds, memoryUtilization (share of the container's limit) or
-    agentsOffline (agents of pods that are wanted but not ready)."""
+    agentsOffline (agents of pods that are needed and have stayed unready)."""
     judge: Judge | None = None
     """Sequential (statistical, against the active revision at the same time) for errorRate and slowness, Threshold for
     the others; it follows from the name and is here for readers."""

@@ -70,7 +70,9 @@ def step_held(view: View) -> Finding | None:
     """The step's weight was reached and held, on enough answers to go on."""
     if view.rollout is None or view.elapsed(view.rollout.step_started_at) < view.step.hold_seconds:
         return None
-    if not judged(view) or view.step.hold_seconds == 0 or _nothing_to_judge(view):
+    if view.step.hold_seconds == 0:
+        return Finding("StepHeld", f"reached {view.weight_percent} %, which isn't to be held")
+    if not judged(view) or _nothing_to_judge(view):
         return Finding("StepHeld", f"held {view.weight_percent} % for {view.step.hold_seconds:g} s")
     if view.judgement is None or not analysis.enough(view.judgement, view.settings.analysis):
         return None
