@@ -16,9 +16,9 @@ from tests.load.report import LoadReport
 
 pytestmark = pytest.mark.e2e
 
-ANSWERS_AFTERWARDS = 60
+SECONDS_AFTERWARDS = 10
 # kube-proxy and the pods' readiness follow within a second, and pods that end answer what they have begun.
-LAST_ANSWERS_SECONDS = 3.0
+LAST_ANSWERS_SECONDS = 5.0
 LONG_WATCH = QUICK_ROLLOUT | {"watchSeconds": 120}
 # Blue itself fails 5 % here, and the limit is far away: only the comparison with blue can tell.
 FAR_LIMIT = LONG_WATCH | {
@@ -70,9 +70,10 @@ def outcomes(cluster: Cluster, namespace: str) -> Iterator[dict[str, Outcome]]:
         for case in CASES:
             teams[case.name].change_model(case.bad, version="1.1.0")
         found = {}
-        for name, team in teams.items():
+        for case in CASES:
+            name, team = case.name, teams[case.name]
             after = team.await_end(before[name], 180)
-            await_answers(loads[name], before[name], ANSWERS_AFTERWARDS)
+            await_answers(loads[name], before[name], round(case.rate * SECONDS_AFTERWARDS))
             found[name] = Outcome(before[name], rollout(after)["revision"], after, loads[name].stop())
         yield found
 

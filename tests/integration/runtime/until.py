@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 LOOK_SECONDS = 0.05
 
 
-async def until(condition: Callable[[], Awaitable[object]], *, what: str, seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], Awaitable[object]], *, what: str, seconds: float = 60.0) -> None:
     """Return once `condition` holds.
 
     Raises:
