@@ -97,9 +97,9 @@ def test_ingress(settings: IngressSettings, expected: dict[str, object]) -> None
     assert rule["http"]["paths"][0]["backend"] == {"service": {"name": "chat", "port": {"name": "http"}}}
 
 
-def test_pod_monitor_trusts_no_workloads_labels() -> None:
-    (endpoint,) = podmonitor.build(TEAM)["spec"]["podMetricsEndpoints"]
-    assert endpoint == {"port": "metrics", "path": "/metrics", "honorLabels": False}
+def test_pod_monitor_trusts_no_workloads_labels_and_scrapes_as_often_as_judgement_looks() -> None:
+    (endpoint,) = podmonitor.build(TEAM, interval_seconds=2)["spec"]["podMetricsEndpoints"]
+    assert endpoint == {"port": "metrics", "path": "/metrics", "interval": "2s", "honorLabels": False}
 
 
 def test_probe_job_asks_every_pod_and_ends() -> None:

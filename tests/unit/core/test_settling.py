@@ -53,7 +53,7 @@ def test_a_pause_for_want_of_pods_says_so() -> None:
     paused = advance(situation.view()).rollout
     assert paused is not None
     assert paused.phase is Phase.AWAITING_PROMOTION
-    assert paused.message.startswith("2 of 3 pods ready. To go on: ")
+    assert paused.message.startswith("2 of 3 pods ready. To go on: kubectl annotate --overwrite -n ")
 
 
 def test_a_pause_for_want_of_pods_ends_when_they_are_there() -> None:

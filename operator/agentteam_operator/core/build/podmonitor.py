@@ -7,8 +7,8 @@ from agentteam_operator.core.build import common
 from agentteam_operator.core.state import Manifest, TeamRef
 
 
-def build(team: TeamRef) -> Manifest:
-    """The PodMonitor `<team>` over all server pods of the team.
+def build(team: TeamRef, *, interval_seconds: int) -> Manifest:
+    """The PodMonitor `<team>` over all server pods of the team, scraped as often as judgement looks.
 
     `honorLabels` is off: a pod's namespace and name come from the scrape, never from what a workload says of itself.
     """
@@ -19,7 +19,14 @@ def build(team: TeamRef) -> Manifest:
             "metadata": common.metadata(team, team.name, names.labels(team.name)),
             "spec": {
                 "selector": {"matchLabels": names.server_selector(team.name)},
-                "podMetricsEndpoints": [{"port": names.METRICS_PORT_NAME, "path": "/metrics", "honorLabels": False}],
+                "podMetricsEndpoints": [
+                    {
+                        "port": names.METRICS_PORT_NAME,
+                        "path": "/metrics",
+                        "interval": f"{interval_seconds}s",
+                        "honorLabels": False,
+                    }
+                ],
             },
         }
     )

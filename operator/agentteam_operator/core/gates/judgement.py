@@ -165,7 +165,8 @@ def undecided_pause(view: View) -> Finding | None:
     found = _undecided_means(view, InconclusiveAction.PAUSE)
     if found is None or view.rollout is None:
         return None
-    how = f"kubectl annotate agentteam {view.observed.team.name} {names.ANNOTATION_PROMOTE}={view.rollout.revision}"
+    team, word = view.observed.team, f"{names.ANNOTATION_PROMOTE}={view.rollout.revision}"
+    how = f"kubectl annotate --overwrite -n {team.namespace} agentteam {team.name} {word}"
     back = f"to go back: the same with {names.ANNOTATION_ABORT}"
     return Finding(found.reason, f"{found.message}. To go on: {how}; {back}")
 

@@ -94,7 +94,7 @@ def _manifests(view: View) -> Iterator[Manifest]:
     if view.status.active_revision and spec.ingress:
         yield ingress.build(team, spec.ingress)
     if view.status.active_revision and view.environment.pod_monitors_available:
-        yield podmonitor.build(team)
+        yield podmonitor.build(team, interval_seconds=view.settings.analysis.interval_seconds)
 
 
 def _has_preview(view: View) -> bool:
