@@ -42,11 +42,11 @@ class Pods:
         self.metrics[pod] = ServerMetrics(agents=["helper"], models=[])
         return self.metrics[pod]
 
-    def runs(self, pod: str, *, good: int, bad: int, synthetic: bool = False, seconds: float = 0.7) -> None:
+    def runs(self, pod: str, *, good: int, bad: int, seconds: float = 0.7) -> None:
         for status, count in ((RunStatus.SUCCESS, good), (RunStatus.ERROR, bad)):
             for _ in range(count):
-                self.metrics[pod].run_started(synthetic=synthetic)
-                self.metrics[pod].run_finished(status, seconds, synthetic=synthetic)
+                self.metrics[pod].run_started()
+                self.metrics[pod].run_finished(status, seconds)
 
     async def expose(self, request: web.Request) -> web.Response:
         pod = request.match_info["pod"]
@@ -148,11 +148,10 @@ async def test_counters_are_read_as_the_agent_server_counted(pods: tuple[Pods, s
     counted, target = pods
     counted.add(BLUE)
     counted.runs(BLUE, good=5, bad=2)
-    counted.runs(BLUE, good=3, bad=1, synthetic=True)
-    counted.metrics[BLUE].run_started(synthetic=False)
-    counted.metrics[BLUE].run_finished(RunStatus.TIMEOUT, 300.0, synthetic=False)
-    counted.metrics[BLUE].run_started(synthetic=False)
-    counted.metrics[BLUE].run_finished(RunStatus.CANCELLED, 1.0, synthetic=False)
+    counted.metrics[BLUE].run_started()
+    counted.metrics[BLUE].run_finished(RunStatus.TIMEOUT, 300.0)
+    counted.metrics[BLUE].run_started()
+    counted.metrics[BLUE].run_finished(RunStatus.CANCELLED, 1.0)
     config = scrape_config(target, [("shop", BLUE), ("other", BLUE), ("shop", GREEN)])
     async with running_prometheus(tmp_path, config) as url, Prometheus(PrometheusConfig(url)) as prometheus:
         snapshot = await look_until(prometheus, BLUE, 9)

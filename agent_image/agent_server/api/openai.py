@@ -20,8 +20,6 @@ from agent_server.conversation import RunResult
 from agent_server.runtime.runs import RunManager
 from agent_server.runtime.stream import Ended, EventStream
 
-"""`true` marks a run of a probe or a test: it is counted apart from the users' runs."""
-
 
 @dataclass(frozen=True, slots=True)
 class OpenAISurface:

@@ -60,7 +60,7 @@ class RunManager:
             await asyncio.wait(tasks)
 
     async def _run(self, conversation: Conversation, *, request_id: str, on_event: EventSink | None) -> RunResult:
-        self._metrics.run_started(synthetic=False)
+        self._metrics.run_started()
         started = time.monotonic()
         failure: RunError | None = None
         result: RunResult | None = None
@@ -82,7 +82,7 @@ class RunManager:
         finally:
             seconds = time.monotonic() - started
             status = failure.run_status if failure else RunStatus.SUCCESS
-            self._metrics.run_finished(status, seconds, synthetic=False)
+            self._metrics.run_finished(status, seconds)
             _log_run(request_id, status, seconds, failure=failure, result=result)
         return result
 

@@ -63,15 +63,15 @@ class ServerMetrics:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def run_started(self, *, synthetic: bool) -> None:
+    def run_started(self) -> None:
         """Count a run at its acceptance; a rejected one counts too, so started minus finished is what is in flight."""
-        self._runs_started.labels(_flag(synthetic)).inc()
+        self._runs_started.inc()
 
-    def run_finished(self, status: RunStatus, seconds: float, *, synthetic: bool) -> None:
+    def run_finished(self, status: RunStatus, seconds: float) -> None:
         """Count the end of a run; `seconds` is measured from its acceptance, waiting in the queue included."""
-        self._runs_finished.labels(_flag(synthetic), status).inc()
+        self._runs_finished.labels(status).inc()
         if status in _DURATION_STATUSES:
-            self._run_duration.labels(_flag(synthetic)).observe(seconds)
+            self._run_duration.observe(seconds)
 
     @contextmanager
     def agent_turn(self, agent: str) -> Iterator[None]:
@@ -108,26 +108,22 @@ class ServerMetrics:
 
     def _make_run_metrics(self) -> None:
         self._runs_started = Counter(
-            "autogen_runs_started", "Runs accepted or rejected so far.", ["synthetic"], registry=self.registry
+            "autogen_runs_started", "Runs accepted or rejected so far.", registry=self.registry
         )
         self._runs_finished = Counter(
             "autogen_runs_finished",
             "Runs ended so far, by outcome; error, timeout and rejected count as failed.",
-            ["synthetic", "status"],
+            ["status"],
             registry=self.registry,
         )
         self._run_duration = Histogram(
             "autogen_run_duration_seconds",
             "Time from acceptance to the end of runs that succeeded, failed or timed out.",
-            ["synthetic"],
             buckets=RUN_DURATION_BUCKETS_SECONDS,
             registry=self.registry,
         )
-        for flag in ("false", "true"):
-            self._runs_started.labels(flag)
-            self._run_duration.labels(flag)
-            for status in RunStatus:
-                self._runs_finished.labels(flag, status)
+        for status in RunStatus:
+            self._runs_finished.labels(status)
 
     def _make_agent_metrics(self, agents: tuple[str, ...]) -> None:
         self._turns = Counter(
@@ -193,7 +189,3 @@ class _MemoryCollector(Collector):
         limit = self._reader.limit_bytes()
         if limit is not None:
             yield GaugeMetricFamily("autogen_memory_limit_bytes", "Memory limit of the container.", value=limit)
-
-
-def _flag(value: bool) -> str:  # noqa: FBT001 - a converter
-    return "true" if value else "false"

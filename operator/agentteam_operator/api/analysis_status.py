@@ -24,7 +24,7 @@ PodCounts = Annotated[
 
 
 class ColourCounts(LenientModel):
-    """Runs of one revision since the judgement began, synthetic ones left out."""
+    """Runs of one revision since the judgement began."""
 
     started: Count = 0
     """Runs started."""

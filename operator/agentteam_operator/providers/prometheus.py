@@ -204,7 +204,6 @@ def query_of(requests: Iterable[TeamPods]) -> str:
     pods = {f"{request.team}-{revision}" for request in requests for revision in request.revisions}
     matchers = (
         f"__name__=~{_alternatives(METRICS)}",
-        'synthetic=~"false|"',
         f"status=~{_alternatives(('', *STATUSES))}",
         f"namespace=~{_alternatives(sorted(namespaces))}",
         f"pod=~{_alternatives(sorted(pods), '-.*')}",

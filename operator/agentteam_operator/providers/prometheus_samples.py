@@ -96,11 +96,11 @@ def read_pods(samples: Iterable[Sample], listed: frozenset[PodKey]) -> PodReadin
 
 
 def _series_key(labels: Mapping[str, str]) -> tuple[str, str] | None:
-    """(metric, status or bound), None for a series that isn't asked for; synthetic runs are not."""
+    """(metric, status or bound), None for a series that isn't asked for."""
     metric = labels.get("__name__", "")
     if metric in {MEMORY_USAGE, MEMORY_LIMIT}:
         return metric, ""
-    if metric not in METRICS or labels.get("synthetic") != "false":
+    if metric not in METRICS:
         return None
     if metric == FINISHED:
         status = labels.get("status", "")

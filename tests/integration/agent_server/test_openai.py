@@ -54,9 +54,9 @@ class World:
         async with aiohttp.ClientSession() as session, session.get(self.server.metrics_url) as answer:
             return await answer.text()
 
-    async def finished(self, status: str, synthetic: str = "false") -> float:
+    async def finished(self, status: str) -> float:
         """How many runs of this test have ended so."""
-        series = _series(status, synthetic)
+        series = _series(status)
         return metric(await self.metrics(), series) - metric(self.before, series)
 
     async def logged_runs(self, count: int) -> list[dict[str, Any]]:
@@ -69,8 +69,8 @@ class World:
         return lines()
 
 
-def _series(status: str, synthetic: str) -> str:
-    return f'autogen_runs_finished_total{{status="{status}",synthetic="{synthetic}"}}'
+def _series(status: str) -> str:
+    return f'autogen_runs_finished_total{{status="{status}"}}'
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -226,11 +226,6 @@ async def test_beyond_the_queue_is_429(world: World) -> None:
     assert int(caught.value.response.headers["Retry-After"]) >= 1
     await asyncio.gather(*requests)
     assert (await world.finished("rejected"), await world.finished("success")) == (1, 2)
-
-
-async def test_no_client_can_keep_its_runs_from_the_judge(world: World) -> None:
-    await world.sdk.chat.completions.create(model="hello", messages=HI, extra_headers={"X-AgentTeam-Synthetic": "true"})
-    assert (await world.finished("success"), await world.finished("success", "true")) == (1, 0)
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,10 @@ def _start(manager: RunManager) -> asyncio.Task[RunResult]:
 
 def _counts(manager: RunManager) -> dict[str, float]:
     metrics = manager._metrics
-    finished = {
-        status: sample(metrics, "autogen_runs_finished_total", synthetic="false", status=status) for status in RunStatus
-    }
+    finished = {status: sample(metrics, "autogen_runs_finished_total", status=status) for status in RunStatus}
     counts = {status.value: count for status, count in finished.items() if count}
-    counts["started"] = sample(metrics, "autogen_runs_started_total", synthetic="false")
-    counts["timed"] = sample(metrics, "autogen_run_duration_seconds_count", synthetic="false")
+    counts["started"] = sample(metrics, "autogen_runs_started_total")
+    counts["timed"] = sample(metrics, "autogen_run_duration_seconds_count")
     return counts
 
 

@@ -28,14 +28,12 @@ def test_every_series_is_there_from_the_start(metrics: ServerMetrics) -> None:
     lines = metrics.exposition().decode().splitlines()
     series = {line.rsplit(" ", 1)[0] for line in lines if not line.startswith("#") and "_bucket" not in line}
     expected = {
-        'autogen_runs_started_total{synthetic="false"}',
-        'autogen_runs_started_total{synthetic="true"}',
+        "autogen_runs_started_total",
         *(
-            f'autogen_runs_finished_total{{status="{status}",synthetic="{synthetic}"}}'
+            f'autogen_runs_finished_total{{status="{status}"}}'
             for status in ("success", "error", "timeout", "cancelled", "rejected")
-            for synthetic in ("false", "true")
         ),
-        'autogen_run_duration_seconds_count{synthetic="false"}',
+        "autogen_run_duration_seconds_count",
         'autogen_requests_total{agent_name="b",status="error"}',
         'autogen_requests_failed_total{agent_name="b",error_type="model_timeout"}',
         'autogen_request_duration_seconds_count{agent_name="a"}',
@@ -64,7 +62,7 @@ def _model(token_type: str | None = None) -> dict[str, str]:
 
 def test_no_series_appears_later(metrics: ServerMetrics) -> None:
     before = _names(metrics)
-    metrics.run_started(synthetic=True)
+    metrics.run_started()
     for code in (ErrorCode.MODEL_ERROR, ErrorCode.MODEL_TIMEOUT):
         with pytest.raises(RunError), metrics.agent_turn("a"):
             raise RunError(code, "x")

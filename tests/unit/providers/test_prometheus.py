@@ -40,9 +40,9 @@ def series(metric: str, value: object, pod: str = POD, namespace: str = "shop", 
     return {"metric": {"__name__": metric, "namespace": namespace, "pod": pod, **labels}, "value": [1.5, value]}
 
 
-def pod_series(pod: str = POD, namespace: str = "shop", *, synthetic: str = "false", failed: int = 2) -> list[Series]:
+def pod_series(pod: str = POD, namespace: str = "shop", *, failed: int = 2) -> list[Series]:
     """All series of one pod: 10 runs started, 5 succeeded, `failed`, one timeout and 4 rejected."""
-    same = {"pod": pod, "namespace": namespace, "synthetic": synthetic}
+    same = {"pod": pod, "namespace": namespace}
     ended = {"success": "5", "error": str(failed), "timeout": "1", "rejected": "4"}
     return [
         series("autogen_runs_started_total", "10", **same),
@@ -128,10 +128,6 @@ LIMIT = "autogen_memory_limit_bytes"
             {POD: COUNTERS, OTHER: replace(COUNTERS, failed=9)},
             id="both pods",
         ),
-        pytest.param(
-            pod_series() + pod_series(synthetic="true")[:-2], {POD: COUNTERS}, id="synthetic runs don't count"
-        ),
-        pytest.param(pod_series(synthetic="true"), {}, id="synthetic runs alone are no data"),
         pytest.param(pod_series() + pod_series("support-aaaaaaaaaa-3"), {POD: COUNTERS}, id="a pod not listed"),
         pytest.param(
             pod_series() + pod_series(namespace="other"), {POD: COUNTERS}, id="a namesake in another namespace"
@@ -142,7 +138,7 @@ LIMIT = "autogen_memory_limit_bytes"
             id="series that nobody asked for",
         ),
         pytest.param(
-            [*pod_series(), series(FINISHED, "7", status="cancelled", synthetic="false")],
+            [*pod_series(), series(FINISHED, "7", status="cancelled")],
             {POD: COUNTERS},
             id="cancelled runs are neither good nor bad",
         ),
@@ -150,12 +146,8 @@ LIMIT = "autogen_memory_limit_bytes"
         pytest.param(without(pod_series(), FINISHED, status="timeout"), {}, id="no timeouts"),
         pytest.param(without(pod_series(), FINISHED, status="rejected"), {}, id="no rejected ones"),
         pytest.param(without(pod_series(), BUCKET, le="0.55"), {}, id="a bucket missing"),
-        pytest.param(
-            [*pod_series(), series(BUCKET, "8", le="7", synthetic="false")], {}, id="a bucket that isn't agreed on"
-        ),
-        pytest.param(
-            [*pod_series(), series(BUCKET, "8", le="x", synthetic="false")], {}, id="a bucket without a bound"
-        ),
+        pytest.param([*pod_series(), series(BUCKET, "8", le="7")], {}, id="a bucket that isn't agreed on"),
+        pytest.param([*pod_series(), series(BUCKET, "8", le="x")], {}, id="a bucket without a bound"),
         pytest.param(changed(STARTED, "NaN"), {}, id="NaN"),
         pytest.param(changed(BUCKET, "+Inf", le="0.05"), {}, id="Inf"),
         pytest.param(changed(FINISHED, "-1", status="error"), {}, id="negative"),
@@ -335,7 +327,7 @@ def test_the_query_takes_names_literally() -> None:
     odd = TeamPods("a.b", "x", frozenset({"0123456789"}), frozenset())
     assert query_of([odd, TEAM]) == (
         '{__name__=~"autogen_runs_started_total|autogen_runs_finished_total|autogen_run_duration_seconds_bucket'
-        '|autogen_memory_usage_bytes|autogen_memory_limit_bytes",synthetic=~"false|",'
+        '|autogen_memory_usage_bytes|autogen_memory_limit_bytes",'
         'status=~"|success|error|timeout|rejected",namespace=~"a\\\\.b|shop",'
         'pod=~"support-aaaaaaaaaa-.*|x-0123456789-.*"}'
     )
