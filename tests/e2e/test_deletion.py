@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from demo.timeline import rollout
-from tests.e2e.harness import QUICK_ROLLOUT, TEAM_LABEL, Cluster, manifest, poll
+from tests.e2e.harness import QUICK_ROLLOUT, TEAM_LABEL, Cluster, Team, manifest, poll
+from tests.e2e.operator_pod import without_operator
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
@@ -19,24 +20,34 @@ LONG_WATCH = QUICK_ROLLOUT | {"watchSeconds": 300}
 
 def test_all_that_a_team_made_goes_with_it(cluster: Cluster, namespace: str) -> None:
     document = manifest("gone", rollout=LONG_WATCH, ingress={"host": "gone.example"})
-    with cluster.team(namespace, document) as team:
+    other = manifest("other", rollout=LONG_WATCH)
+    with cluster.team(namespace, document) as team, cluster.team(namespace, other) as neighbour:
         team.await_first()
-        watching = team.change_and_await_phase("Watching", lambda: team.change(version="1.1.0"))
-        revisions = {watching["status"]["activeRevision"], rollout(watching)["revision"]}
-        assert len(revisions) == 2
-        made = cluster.tools.list(KINDS, namespace, f"{TEAM_LABEL}=gone")
-        assert {"Deployment", "ConfigMap", "Service", "Pod", "Ingress", "PodDisruptionBudget"} <= {
-            one["kind"] for one in made
-        }
-        assert "finalizers" not in watching["metadata"]
+        neighbour.await_first()
+        _change_and_watch(team)
         # Nothing but the garbage collector takes part: without the operator it goes just the same.
-        cluster.operator_process().kill()
-        cluster.tools.kubectl("delete", "agentteam", "gone", "-n", namespace, timeout_seconds=10)
-        poll(
-            lambda: not cluster.tools.list(KINDS, namespace, f"{TEAM_LABEL}=gone"),
-            GONE_SECONDS,
-            "the garbage collector to remove all",
-        )
-        cluster.await_operator()
-        # The operator that comes back must not make any of it again.
-        assert cluster.tools.list(KINDS, namespace, f"{TEAM_LABEL}=gone") == []
+        with without_operator(cluster):
+            assert {"Deployment", "ConfigMap", "Service", "Pod", "Ingress", "PodDisruptionBudget"} <= _kinds(team)
+            _delete(team)
+        # By the time the operator that came back has taken a neighbour to its watch, it would have made some of it.
+        _change_and_watch(neighbour)
+        assert _kinds(team) == set()
+        # The operator is in the midst of this one's rollout, and makes nothing again either.
+        _delete(neighbour)
+
+
+def _change_and_watch(team: Team) -> None:
+    """Into the middle of a rollout: both revisions have pods and traffic."""
+    watching = team.change_and_await_phase("Watching", lambda: team.change(version="1.1.0"))
+    assert watching["status"]["activeRevision"] != rollout(watching)["revision"]
+    assert "finalizers" not in watching["metadata"]
+
+
+def _delete(team: Team) -> None:
+    team.tools.kubectl("delete", "agentteam", team.name, "-n", team.namespace, timeout_seconds=10)
+    poll(lambda: not _kinds(team), GONE_SECONDS, f"the garbage collector to remove all of {team.name}")
+
+
+def _kinds(team: Team) -> set[str]:
+    """The kinds of the team's objects that are there."""
+    return {one["kind"] for one in team.tools.list(KINDS, team.namespace, f"{TEAM_LABEL}={team.name}")}

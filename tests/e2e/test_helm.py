@@ -5,7 +5,6 @@ The release is the one that all end-to-end tests share; each test leaves it as i
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.kube import Json, Watch
+from demo.kube import Json
 from demo.target import ROOT
 from tests.cluster.images import read_record
 from tests.e2e.harness import (
@@ -28,19 +27,15 @@ from tests.e2e.harness import (
     Team,
     condition,
     manifest,
-    poll,
 )
+from tests.e2e.operator_pod import await_acting_operator
 from tests.load.report import LoadReport
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 CHART = str(ROOT / "charts" / "agentteam-operator")
-LEASE = OPERATOR
 RELEASE = (OPERATOR, CHART, "-n", OPERATOR_NAMESPACE)
 WAIT = ("--wait", "--timeout", "90s")
-LEASE_SECONDS = 30
-TICKS_SECONDS = 30
-TICKS_METRIC = "agentteam_operator_ticks_total{"
 BUILDER_MARK = {"test.agentteam.dev/builder": "newer"}
 # Nothing is judged here, and no colour watched for long: it is the operator that changes, not the team.
 BRIEF_ROLLOUT = QUICK_ROLLOUT | {
@@ -117,24 +112,6 @@ def newer_image(cluster: Cluster, tmp_path: Path) -> str:
 
 def operator_image(cluster: Cluster) -> str:
     return str(cluster.operator_pod()["spec"]["containers"][0]["image"])
-
-
-def await_acting_operator(cluster: Cluster) -> None:
-    """Until the release's present pod holds the Lease and has looked at every team: before, it has decided nothing."""
-    pod = cluster.operator_pod()["metadata"]["name"]
-    with Watch(cluster.tools, "lease", LEASE, OPERATOR_NAMESPACE) as watch:
-        watch.wait_for(
-            lambda lease: lease["spec"].get("holderIdentity") == pod, LEASE_SECONDS, f"{pod} to hold the Lease"
-        )
-    teams = len(json.loads(cluster.tools.kubectl("get", "agentteams", "-A", "-o", "json"))["items"])
-    poll(lambda: ticks(cluster, pod) >= teams, TICKS_SECONDS, f"{pod} to look at {teams} teams")
-
-
-def ticks(cluster: Cluster, pod: str) -> int:
-    """How many looks at teams this pod counts among its own metrics."""
-    path = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/{pod}:9090/proxy/metrics"
-    lines = cluster.tools.kubectl("get", "--raw", path).splitlines()
-    return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(TICKS_METRIC))
 
 
 def is_ready(team: Json) -> bool:
