@@ -12,7 +12,7 @@ import pytest
 
 from demo.kube import Json
 from demo.timeline import rollout
-from tests.e2e.harness import QUICK_ROLLOUT, Cluster, condition, manifest, phases
+from tests.e2e.harness import QUICK_ROLLOUT, Cluster, Team, condition, manifest, phases
 from tests.load.report import LoadReport
 
 pytestmark = pytest.mark.e2e
@@ -37,10 +37,10 @@ class Case:
     words: tuple[str, ...]
     extra: list[Json] = field(default_factory=list)
 
-    def manifest(self) -> Json:
-        """The team before the change."""
+    def apply(self, team: Team) -> None:
+        """Change the team. The timeout comes with the change: the first version may take its time on a busy node."""
         settings = QUICK_ROLLOUT | {"readyTimeoutSeconds": self.ready_timeout_seconds}
-        return manifest(self.name, rollout=settings, replicas=1)
+        team.change(version="1.1.0", rollout=settings, **self.change)
 
 
 def _secret(name: str) -> dict[str, Any]:
@@ -107,7 +107,9 @@ class Outcome:
 def outcomes(cluster: Cluster, namespace: str) -> Iterator[dict[str, Outcome]]:
     """All at once: they only wait."""
     with contextlib.ExitStack() as stack:
-        teams = {case.name: stack.enter_context(cluster.team(namespace, case.manifest())) for case in CASES}
+        teams = {
+            case.name: stack.enter_context(cluster.team(namespace, manifest(case.name, replicas=1))) for case in CASES
+        }
         for team in teams.values():
             team.await_first()
         before = {name: team.active for name, team in teams.items()}
@@ -115,7 +117,7 @@ def outcomes(cluster: Cluster, namespace: str) -> Iterator[dict[str, Outcome]]:
         for case in CASES:
             if case.extra:
                 cluster.tools.apply(case.extra, namespace)
-            teams[case.name].change(version="1.1.0", **case.change)
+            case.apply(teams[case.name])
         found = {}
         for case in CASES:
             after = teams[case.name].await_end(before[case.name], 120)
