@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,13 +160,6 @@ async def _collect(process: asyncio.subprocess.Process, log: list[dict[str, Any]
     async for line in process.stderr:
         text = line.decode(errors="replace")
         log.append(json.loads(text) if text.startswith("{") else {"event": "text", "text": text})
-
-
-async def eventually(condition: Callable[[], bool], timeout_seconds: float = 5) -> None:
-    """Wait until `condition` holds."""
-    async with asyncio.timeout(timeout_seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 def metric(exposition: str, series: str) -> float:

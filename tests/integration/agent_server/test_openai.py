@@ -19,12 +19,12 @@ from tests.model_endpoint.server import ModelEndpoint
 from tests.support.agent_server import (
     ServerProcess,
     endpoint_model,
-    eventually,
     metric,
     replay_model,
     running_server,
     team_spec,
 )
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -211,8 +211,7 @@ async def test_a_client_that_goes_away_cancels_its_run(world: World, *, stream: 
     else:
         request.cancel()
         await asyncio.wait({request})
-    async with asyncio.timeout(1.5):  # before the model's own timeout
-        await world.logged_runs(1)
+    await world.logged_runs(1)
     assert await world.finished("cancelled") == 1
 
 

@@ -21,7 +21,7 @@ async def watching(kube: KubeClient, store: Store, resource: Resource, namespace
     watch = Watch(kube, store, resource, namespace, lambda: None)
     task = asyncio.create_task(watch.run())
     try:
-        await asyncio.wait_for(watch.synced.wait(), 10)
+        await asyncio.wait_for(watch.synced.wait(), 30)
         yield watch
     finally:
         task.cancel()

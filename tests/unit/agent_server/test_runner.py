@@ -18,13 +18,19 @@ from aiohttp.test_utils import TestServer
 
 from tests.model_endpoint.server import ModelEndpoint
 from tests.support.agent_server import endpoint_model, replay_model, runner_of, sample, team_spec
+from tests.support.waiting import eventually
 
 KEY = "sk-canary-0123456789"
 
 
 @pytest.fixture
-async def endpoint() -> AsyncIterator[TestServer]:
-    server = TestServer(ModelEndpoint(api_key=KEY).application())
+def scripted() -> ModelEndpoint:
+    return ModelEndpoint(api_key=KEY)
+
+
+@pytest.fixture
+async def endpoint(scripted: ModelEndpoint) -> AsyncIterator[TestServer]:
+    server = TestServer(scripted.application())
     async with server:
         yield server
 
@@ -132,7 +138,7 @@ async def test_token_usage_ends_a_streamed_run(endpoint: TestServer, secrets: Pa
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 @pytest.mark.parametrize("kind", ["RoundRobin", "Selector"])
 async def test_cancelling_stops_the_call_under_way(
-    endpoint: TestServer, secrets: Path, kind: str, *, stream: bool
+    scripted: ModelEndpoint, endpoint: TestServer, secrets: Path, kind: str, *, stream: bool
 ) -> None:
     spec = _spec(endpoint, "scripted-hang")
     if kind == "Selector":
@@ -141,12 +147,12 @@ async def test_cancelling_stops_the_call_under_way(
     runner, metrics = runner_of(spec, secrets)
     before = asyncio.all_tasks()
     run = asyncio.create_task(_run(runner, stream=stream))
-    await asyncio.sleep(0.3)
+    await eventually(lambda: scripted.calls["scripted-hang"] == 1)
     started = time.monotonic()
     run.cancel()
     await asyncio.wait({run})
     assert run.cancelled()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 4
     left = {task for task in asyncio.all_tasks() - before if "web_protocol" not in repr(task.get_coro())}
     assert not left
     count = "gen_ai_client_operation_duration_seconds_count"

@@ -11,7 +11,8 @@ from agent_server.runtime.limits import RunSlots
 from agent_server.runtime.runs import RunManager
 from agent_server.telemetry.metrics import ServerMetrics
 
-from tests.support.agent_server import FakeTeam, eventually, sample
+from tests.support.agent_server import FakeTeam, sample
+from tests.support.waiting import eventually
 
 
 def _manager(team: FakeTeam, *, concurrent: int = 10, queued: int = 0, timeout_seconds: float = 5) -> RunManager:

@@ -10,6 +10,7 @@ from agentteam_operator.metrics import TeamAgents
 from agentteam_operator.observe.sampler import Sampling
 from agentteam_operator.settings import Settings
 
+from tests.support.waiting import settle
 from tests.unit.runtime import objects
 
 
@@ -37,7 +38,7 @@ async def test_pod_monitors_are_watched_as_long_as_their_crd_is_there() -> None:
         app.prerequisites.pod_monitors = there
         app._update()
         assert ("watch-podmonitors" in app.pulse._beats) is there, "no one waits for signs of life of what ended"
-        await asyncio.sleep(0.01)
+        await settle()
         assert watched(app) == {"watch-pods"} | ({"watch-podmonitors"} if there else set())
         assert ("watch-podmonitors" in app.pulse._beats) is there
     assert failures == [], "it ended as it should"

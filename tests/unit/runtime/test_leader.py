@@ -12,6 +12,8 @@ from agentteam_operator.kube.errors import AlreadyExists, Conflict, KubeError, R
 from agentteam_operator.kube.resources import Resource
 from agentteam_operator.leader import Leader, LeaseTimes
 
+from tests.support.waiting import eventually
+
 TIMES = LeaseTimes(duration=15, renew_deadline=10, retry=2)
 
 
@@ -160,8 +162,8 @@ async def test_of_two_that_want_a_free_lease_one_gets_it(server: ApiServer, cloc
 @asynccontextmanager
 async def running(leader: Leader) -> AsyncIterator[None]:
     task = asyncio.create_task(leader.run())
-    await asyncio.sleep(0.01)
     try:
+        await eventually(leader.may_act)
         yield
     finally:
         task.cancel()

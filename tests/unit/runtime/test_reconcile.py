@@ -31,6 +31,7 @@ from agentteam_operator.observe.sampler import Sampling
 from agentteam_operator.queue import TeamKey, WakeQueue
 from structlog.testing import capture_logs
 
+from tests.support.waiting import settle
 from tests.unit.runtime import objects
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -275,7 +276,7 @@ async def test_a_worker_survives_whatever_a_tick_does(bench: Bench, monkeypatch:
     worker = asyncio.create_task(bench.reconciler.work())
     for _ in range(2):
         bench.queue.wake(KEY)
-        await asyncio.sleep(0.01)
+        await settle()
     assert ticked == [KEY, KEY]
     assert bench.queue.seconds == [reconcile.LONGEST_PAUSE_SECONDS] * 2
     worker.cancel()
@@ -415,14 +416,14 @@ async def test_writes_are_counted_by_how_they_ended(bench: Bench) -> None:
 async def test_nobody_is_ticked_while_another_replica_acts(bench: Bench) -> None:
     bench.queue.wake(KEY)
     worker = asyncio.create_task(bench.reconciler.work())
-    await asyncio.sleep(0.01)
+    await settle()
     assert bench.script.live_reads == []
     bench.reconciler.acting.set()
-    await asyncio.sleep(0.01)
+    await settle()
     assert bench.script.live_reads == [False]
     bench.reconciler.acting.clear()
     bench.queue.wake(KEY)
-    await asyncio.sleep(0.01)
+    await settle()
     assert bench.script.live_reads == [False]
     assert len(bench.queue) == 1, "the wake is kept for whoever acts next"
     worker.cancel()

@@ -11,6 +11,7 @@ from agentteam_operator.observe.sampler import Sampler, Sampling
 from agentteam_operator.observe.store import Store, TeamKey
 from agentteam_operator.providers.prometheus import TeamPods
 
+from tests.support.waiting import eventually, settle
 from tests.unit.runtime import objects
 
 KEY = (objects.NAMESPACE, objects.TEAM)
@@ -50,13 +51,13 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 async def test_nobody_is_asked_for_nothing(bench: Bench) -> None:
-    await asyncio.sleep(0.02)
+    await settle()
     assert bench.prometheus.asked == []
 
 
 async def test_a_team_is_read_at_once_and_woken(bench: Bench) -> None:
     bench.sampler.want(KEY, Sampling(60, COLOURS))
-    await asyncio.sleep(0.02)
+    await eventually(lambda: bench.woken)
     assert len(bench.prometheus.asked) == 1
     assert bench.woken == [KEY]
     assert bench.sampler.latest(KEY) == Snapshot(at=NOW, pods={})
@@ -65,7 +66,7 @@ async def test_a_team_is_read_at_once_and_woken(bench: Bench) -> None:
 async def test_wanting_the_same_again_changes_nothing(bench: Bench) -> None:
     for _ in range(5):
         bench.sampler.want(KEY, Sampling(60, COLOURS))
-        await asyncio.sleep(0.01)
+        await settle()
     assert len(bench.prometheus.asked) == 1
 
 
@@ -73,15 +74,13 @@ async def test_teams_are_read_in_one_look(bench: Bench) -> None:
     other = ("support", "other")
     bench.sampler.want(KEY, Sampling(60, COLOURS))
     bench.sampler.want(other, Sampling(30, COLOURS))
-    await asyncio.sleep(0.02)
+    await eventually(lambda: bench.prometheus.asked)
     assert [[request.key for request in look] for look in bench.prometheus.asked] == [[KEY, other]]
 
 
 async def test_at_each_interval(bench: Bench) -> None:
     bench.sampler.want(KEY, Sampling(0.4, COLOURS))
-    async with asyncio.timeout(5):
-        while len(bench.prometheus.asked) < 3:  # noqa: ASYNC110 - the sampler has no event to wait for
-            await asyncio.sleep(0.01)
+    await eventually(lambda: len(bench.prometheus.asked) == 3)
 
 
 async def test_only_the_server_pods_of_the_two_colours_count(bench: Bench) -> None:
@@ -98,7 +97,7 @@ async def test_only_the_server_pods_of_the_two_colours_count(bench: Bench) -> No
     ):
         bench.store.put(POD, pod)
     bench.sampler.want(KEY, Sampling(60, COLOURS))
-    await asyncio.sleep(0.02)
+    await eventually(lambda: bench.prometheus.asked)
     ((request,),) = bench.prometheus.asked
     assert request.pods == {"blue", "green"}
     assert request.revisions == COLOURS
@@ -106,7 +105,7 @@ async def test_only_the_server_pods_of_the_two_colours_count(bench: Bench) -> No
 
 async def test_nothing_is_remembered_of_a_team_that_wants_no_more(bench: Bench) -> None:
     bench.sampler.want(KEY, Sampling(60, COLOURS))
-    await asyncio.sleep(0.02)
+    await eventually(lambda: bench.sampler.latest(KEY))
     bench.sampler.want(KEY, None)
     assert bench.sampler.latest(KEY) is None
 
@@ -114,19 +113,17 @@ async def test_nothing_is_remembered_of_a_team_that_wants_no_more(bench: Bench) 
 async def test_a_fault_of_the_reader_does_not_end_the_sampling(bench: Bench) -> None:
     bench.prometheus.fails = True
     bench.sampler.want(KEY, Sampling(0.3, COLOURS))
-    await asyncio.sleep(0.02)
+    await eventually(lambda: bench.prometheus.asked)
+    assert bench.woken == []
     bench.prometheus.fails = False
-    async with asyncio.timeout(5):
-        while not bench.woken:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await eventually(lambda: bench.woken)
 
 
 async def test_whoever_stops_acting_stops_reading(bench: Bench) -> None:
     bench.sampler.want(KEY, Sampling(60, COLOURS))
-    await asyncio.sleep(0.02)
-    assert bench.sampler.latest(KEY) is not None
+    await eventually(lambda: bench.sampler.latest(KEY))
     bench.sampler.want_nothing()
     assert bench.sampler.latest(KEY) is None
     bench.sampler.want(KEY, Sampling(60, COLOURS))
-    await asyncio.sleep(0.02)
+    await eventually(lambda: bench.sampler.latest(KEY))
     assert len(bench.prometheus.asked) == 2, "who acts again begins anew"

@@ -12,6 +12,8 @@ from agentteam_operator.observe import watch
 from agentteam_operator.observe.store import Store
 from structlog.testing import capture_logs
 
+from tests.support.waiting import settle
+
 
 class ApiServer(KubeClient):
     """Lists nothing or fails, and lets every stream fall silent."""
@@ -46,8 +48,7 @@ async def turns(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> tuple[int
     looked = watch.Watch(server, Store(lambda _: None), POD, "", lambda: beats.append(None))
     with capture_logs() as logs:
         task = asyncio.create_task(looked.run())
-        for _ in range(50):
-            await asyncio.sleep(0)
+        await settle()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     return len(beats), logs
