@@ -16,6 +16,7 @@ class _Team:
     models: dict[str, str] = field(default_factory=dict)
     build_error: Exception | None = None
     asked: int = 0
+    check_seconds: float = 0.05
 
     def check_build(self) -> None:
         if self.build_error is not None:
@@ -24,7 +25,7 @@ class _Team:
     async def check_models(self, timeout_seconds: float) -> dict[str, str]:
         assert timeout_seconds == 5
         self.asked += 1
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(self.check_seconds)
         return self.models
 
 
@@ -65,7 +66,7 @@ async def test_the_ill_model_is_named() -> None:
 
 
 async def test_many_askers_share_one_check_and_the_next_asks_anew() -> None:
-    team = _Team({"main": ""})
+    team = _Team({"main": ""}, check_seconds=0.5)
     async with _client(team) as client:
         await asyncio.gather(*(client.get("/health") for _ in range(10)))
         assert team.asked == 1

@@ -21,7 +21,7 @@ WELL = {"status": "ok", "latencySeconds": 0.01, "error": ""}
 
 
 DEFAULTS = ProbeOptions(
-    targets=(), required=("runtime", "models"), revision="", retries=0, interval_seconds=0.01, timeout_seconds=0.5
+    targets=(), required=("runtime", "models"), revision="", retries=0, interval_seconds=0.01, timeout_seconds=5
 )
 
 
