@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
 
 # A deadline for each example would measure how busy the machine is; pytest-timeout bounds each test as a whole.
-settings.register_profile("without-deadlines", deadline=None)
-settings.load_profile("without-deadlines")
+settings.register_profile("explore", deadline=None)
+# The same examples in every run: the change breaks a test, not the day. HYPOTHESIS_PROFILE=explore looks further.
+settings.register_profile("repeatable", parent=settings.get_profile("explore"), derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))

@@ -19,6 +19,7 @@ from tests.unit.core.situations import (
     ENVIRONMENT,
     GREEN,
     NOW,
+    OTHER,
     TEAM,
     Situation,
     ago,
@@ -161,3 +162,11 @@ def test_who_asks_again_for_a_corpse_keeps_what_serves() -> None:
     after = decide(recovered.observed(), ENVIRONMENT, NOW).status.rollout
     assert after is not None
     assert (after.phase, after.reason) == (Phase.COMPLETED, "Reverted")
+
+
+def test_what_serves_does_not_shrink_on_trial_even_if_it_is_not_the_base() -> None:
+    """A status that nobody meant to be: the active revision isn't the candidate's base."""
+    situation = replace(CALM[Phase.PREPARING], active=OTHER)
+    observed = situation.observed()
+    observed = replace(observed, revisions={**observed.revisions, OTHER: revision_of(OTHER, 5)})
+    assert revisions.wanted_sizes(replace(situation.view(), observed=observed))[OTHER] == 5

@@ -74,7 +74,7 @@ def wanted_sizes(view: View) -> dict[str, int]:
     rollout, status = view.rollout, view.status
     sizes: dict[str, int] = {}
     if status.active_revision:
-        sizes[status.active_revision] = view.full_size
+        sizes[status.active_revision] = _size_of_active(view)
     if rollout is None:
         return sizes
     if rollout.base_revision and view.in_progress:
@@ -87,6 +87,12 @@ def wanted_sizes(view: View) -> dict[str, int]:
     elif on_trial or (rollout.phase is Phase.FAILED and status.candidate_revision):
         sizes[rollout.revision] = view.green_size
     return sizes
+
+
+def _size_of_active(view: View) -> int:
+    """What serves doesn't shrink while a candidate is on trial, be it the rollout's base or not."""
+    live = view.observed.revisions.get(view.status.active_revision)
+    return max(view.full_size, live.replicas) if view.in_progress and live else view.full_size
 
 
 def _draining(view: View) -> bool:
