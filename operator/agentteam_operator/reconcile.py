@@ -177,6 +177,8 @@ class Reconciler:
         self._note_change(key, changed=executed.changed and not overtaxed)
         if not executed.failures:  # else the pause is the next appointment, and an earlier one would stand
             self._appoint(key, observed, decision)
+        elif decision.requeue_after_seconds:  # but for a deadline, which is kept whatever is refused meanwhile
+            self._queue.wake_after(key, decision.requeue_after_seconds)
         return executed.failures
 
     async def _observe(self, key: TeamKey, *, live: bool) -> Observed | None:
