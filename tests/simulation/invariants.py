@@ -26,6 +26,8 @@ from tests.simulation.world import TEAM, Violation, World
 REACTION_SECONDS = 2.0
 """How long the active Service may have no ready endpoint while another revision has some."""
 
+LOOK_SECONDS = 5.0
+"""`intervalSeconds` of the simulated teams."""
 _RECOVERY_SECONDS = {Fault.WATCH_STALLS: STALL_SECONDS, Fault.NEWS_LOST: RESYNC_SECONDS + 5.0}
 _OTHER_RECOVERY_SECONDS = RESTART_SECONDS + 2.0
 
@@ -285,7 +287,7 @@ def nothing_shrinks_on_trial(watch: Invariants, change: Change) -> None:
 
 
 def every_phase_has_its_deadline(watch: Invariants, change: Change) -> None:
-    """Invariant 6: absolute, persisted when the phase is entered, and never moved."""
+    """Invariant 6: absolute, persisted when the phase is entered (a step's: when its weight is), never moved."""
     if change.resource.kind != names.KIND or change.after is None or not watch.statuses:
         return
     rollout = watch.statuses[-1].rollout
@@ -294,9 +296,13 @@ def every_phase_has_its_deadline(watch: Invariants, change: Change) -> None:
     if rollout.deadline is None:
         raise broken("every_phase_has_its_deadline", f"none in phase {rollout.phase.value}")
     before = watch.statuses[-2].rollout if len(watch.statuses) > 1 else None
-    same = before is not None and (before.phase, before.phase_started_at) == (rollout.phase, rollout.phase_started_at)
-    if before is not None and same and before.deadline != rollout.deadline:
+    if before is not None and _stretch(before) == _stretch(rollout) and before.deadline != rollout.deadline:
         raise broken("every_phase_has_its_deadline", f"moved in phase {rollout.phase.value}")
+
+
+def _stretch(rollout: RolloutStatus) -> tuple[object, ...]:
+    """What a deadline is of: a phase, or a traffic step from the moment when its weight is reached."""
+    return rollout.phase, rollout.phase_started_at, rollout.phase is Phase.SHIFTING and rollout.step_started_at
 
 
 def the_timeline_only_grows(watch: Invariants, change: Change) -> None:
@@ -406,7 +412,19 @@ def traffic_drifts(world: World) -> bool:
     return world.selector() not in allowed
 
 
-LASTING = {"traffic_is_left_in_the_dark": traffic_is_left_in_the_dark, "traffic_drifts": traffic_drifts}
+def a_deadline_is_not_kept(world: World) -> bool:
+    """Invariant 6: the phase is left when its time is over. Judgement may want one more look first."""
+    team, rollout = world.team, world.status.rollout
+    if team is None or team["spec"].get("suspend") or rollout is None or rollout.phase not in IN_PROGRESS:
+        return False
+    return rollout.deadline is None or (world.timeline.now - rollout.deadline).total_seconds() > LOOK_SECONDS
+
+
+LASTING = {
+    "traffic_is_left_in_the_dark": traffic_is_left_in_the_dark,
+    "traffic_drifts": traffic_drifts,
+    "a_deadline_is_not_kept": a_deadline_is_not_kept,
+}
 
 
 def _revision(item: JsonObject) -> str:

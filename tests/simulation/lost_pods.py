@@ -51,6 +51,10 @@ def recover(version: str) -> Deed:
     return deed
 
 
+def _on_inconclusive(action: str) -> dict[str, object]:
+    return {"analysis": {"intervalSeconds": 5, "onInconclusive": action}}
+
+
 def _pods_of(world: World, version: str) -> list[JsonObject]:
     pods = world.server.of_kind(resources.POD)
     return [pod for pod in pods if pod["metadata"]["labels"].get(names.LABEL_REVISION) == revision(version)]
@@ -74,6 +78,14 @@ LOST_PODS = (
         (Step(at_once, apply("2")), Step(in_phase(Phase.SETTLING), lose("2", 1))),
         End(Phase.ROLLED_BACK, "1", "PodsNotReady", {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}, {"1": 3}),
         environment=WITHOUT_PROMETHEUS,
+    ),
+    *(
+        Scenario(
+            f"pod-lost-while-settling-judged-{action.lower()}",
+            (Step(at_once, apply("2", rollout=_on_inconclusive(action))), Step(in_phase(Phase.SETTLING), lose("2", 1))),
+            End(Phase.ROLLED_BACK, "1", "", {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}, {"1": 3}),
+        )
+        for action in ("Rollback", "Promote")
     ),
     Scenario(
         "back-to-a-revision-that-died",

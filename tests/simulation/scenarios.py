@@ -255,6 +255,12 @@ MEDDLING = (
         then=(Step(in_phase(Phase.SETTLING), lose_status),),
     ),
     upgrade("with-a-stray-pod", rolled_back("StrayPods"), then=(Step(in_phase(Phase.PREPARING), stray_pod),)),
+    upgrade(
+        "with-a-stray-pod-while-watching",
+        rolled_back("Inconclusive"),
+        then=(Step(in_phase(Phase.WATCHING), stray_pod),),
+        rollout={"analysis": {"intervalSeconds": 5, "onInconclusive": "Rollback"}},
+    ),
     upgrade("blue-removed-while-preparing", then=(Step(in_phase(Phase.PREPARING), remove_blue),)),
 )
 

@@ -108,7 +108,11 @@ class RolloutStatus(LenientModel):
         description="A person's annotations that named the candidate before its rollout began: not meant for it.",
     )
     phase_started_at: Time = Field(description="When its phase began.")
-    deadline: Time | None = Field(default=None, description="When the phase is given up; persisted, never extended.")
+    deadline: Time | None = Field(
+        default=None,
+        description="When the phase is given up; persisted, never extended. In Shifting, when the step's weight must "
+        "be reached; once it is, when the step is given up.",
+    )
     attempt: int = Field(default=1, ge=1, description="Which health check this is, counted from 1.")
     step: int = Field(default=0, ge=0, description="The traffic step, counted from 0.")
     step_started_at: Time | None = Field(default=None, description="When the step's weight was reached.")

@@ -53,7 +53,10 @@ _BY_SETTINGS = frozenset(
         judgement.undecided_promote,
     }
 )
-"""Ways forward that rest on `spec.rollout` alone: closed while a part of it can't be read. A person may promote."""
+"""Ways forward that rest on `spec.rollout` alone: closed while a part of it can't be read.
+
+When the phase's time is over, a person is asked (`judgement.settings_unread`).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +110,18 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
         *_SERVING_BADLY,
         Rule(judgement.last_step_held, Phase.WATCHING),
         Rule(judgement.step_held, Phase.SHIFTING),
+        Rule(traffic.strays_stayed, Phase.ROLLING_BACK),
+        Rule(traffic.step_not_reached, Phase.ROLLING_BACK),
+        Rule(judgement.settings_unread, Phase.AWAITING_PROMOTION),
         *_NO_VERDICT,
         Rule(judgement.undecided_promote, Phase.SWITCHING),
-        Rule(traffic.step_not_reached, Phase.ROLLING_BACK),
     ),
     Phase.WATCHING: (
         *_INTERRUPTED,
         *_SERVING_BADLY,
         Rule(judgement.watched, Phase.SWITCHING),
+        Rule(traffic.strays_stayed, Phase.ROLLING_BACK),
+        Rule(judgement.settings_unread, Phase.AWAITING_PROMOTION),
         *_NO_VERDICT,
         Rule(judgement.undecided_promote, Phase.SWITCHING),
     ),
@@ -229,7 +236,7 @@ def _forget_stale_annotations(view: View) -> View:
 
 
 def _note_progress(view: View) -> View:
-    """Write down what was reached: the step's weight, from which its hold counts."""
+    """Write down what was reached: the step's weight, from which its hold and the time for a verdict count."""
     rollout = view.rollout
     if rollout is None:
         return view
@@ -237,6 +244,7 @@ def _note_progress(view: View) -> View:
     reached = view.selects(None) and view.green_endpoints >= view.step.pods
     if rollout.phase is Phase.SHIFTING and rollout.step_started_at is None and reached:
         update["step_started_at"] = view.now
+        update["deadline"] = view.after(timing.step_seconds(view))
     return view.with_status(view.status.model_copy(update={"rollout": rollout.model_copy(update=update)}))
 
 

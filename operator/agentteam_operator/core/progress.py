@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
 from agentteam_operator.core import refusals
-from agentteam_operator.core.gates import intent, judgement
+from agentteam_operator.core.gates import intent, judgement, traffic
 from agentteam_operator.core.view import View, stuck_words
 
 _MOVING = {
@@ -30,6 +30,7 @@ def words(view: View, rollout: RolloutStatus) -> str:
 
 
 def _held(view: View, rollout: RolloutStatus) -> str:
+    strays = "" if view.committed else traffic.stray_words(view)
     match rollout.phase:
         case Phase.VALIDATING:
             return intent.awaits_former(view)
@@ -40,7 +41,7 @@ def _held(view: View, rollout: RolloutStatus) -> str:
         case Phase.SHIFTING:
             return _held_step(view, rollout)
         case Phase.WATCHING | Phase.SETTLING:
-            undecided = _undecided(rollout) if judgement.judged(view) else ""
+            undecided = strays or (_undecided(rollout) if judgement.judged(view) else "")
             return f"{rollout.weight} %, not decided yet: {undecided}" if undecided else ""
         case _:
             return ""
@@ -55,6 +56,8 @@ def _refused(view: View) -> str:
 def _held_step(view: View, rollout: RolloutStatus) -> str:
     """The share of traffic, and what the next step waits for beyond its time."""
     share = f"{rollout.weight} %"
+    if strays := traffic.stray_words(view):
+        return f"{share}, held: {strays}"
     if rollout.step_started_at is None:
         stuck = _stuck_pods(view)
         return f"{share}, waiting for pods: {stuck}" if stuck else share

@@ -30,6 +30,11 @@ def deadline_seconds(view: View, phase: Phase) -> float | None:
     }.get(phase)
 
 
+def step_seconds(view: View) -> float:
+    """How long a traffic step may last once its weight is reached: its hold, and the time for a verdict."""
+    return view.step.hold_seconds + 2 * view.settings.watch_seconds + judgement.INCONCLUSIVE_HOLD_SECONDS
+
+
 def next_look_seconds(view: View) -> float | None:
     """Seconds until time alone can change anything; None if only an event can."""
     rollout = view.rollout

@@ -80,14 +80,17 @@ def _gate(view: View, found: analysis.MetricVerdict) -> GateStatus:
 
 
 def _clocks(view: View, rollout: RolloutStatus, after: analysis.AnalysisStatus) -> dict[str, float]:
-    """The phase's clocks after a look: a look speaks for the time since the last one, but not for a long silence."""
+    """The phase's clocks after a look: a look speaks for the time since the last one, but not for a long silence.
+
+    A candidate that gets no traffic isn't judged, whatever Prometheus still says of it.
+    """
     last = rollout.analysis.last_sample_at if rollout.analysis else None
     if after.last_sample_at is None or after.last_sample_at == last:
         return {}
     since = max(last, rollout.phase_started_at) if last else rollout.phase_started_at
     longest = LOOKS_MISSED_AT_MOST * view.settings.analysis.interval_seconds + LOOK_ALLOWANCE_SECONDS
     gained = min(max(0.0, (after.last_sample_at - since).total_seconds()), longest)
-    answered = 0.0 if after.consecutive_errors else gained
+    answered = 0.0 if after.consecutive_errors or not view.green_endpoints else gained
     return {
         "attended_seconds": round(rollout.attended_seconds + gained, 3),
         "judged_seconds": round(rollout.judged_seconds + answered, 3),

@@ -30,6 +30,7 @@ from agentteam_operator.core.state import (
     Refusal,
     RevisionObserved,
     ServiceObserved,
+    Snapshot,
     TeamRef,
 )
 from agentteam_operator.core.view import View
@@ -122,6 +123,9 @@ class Situation:
     """Revisions whose ready pods are the active Service's endpoints."""
     probe: ProbeObserved | None = None
     judgement: Judgement | None = None
+    snapshot: Snapshot | None = field(default_factory=lambda: Snapshot(ago(5), {}))
+    stray_pods: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
     foreign: frozenset[tuple[str, str]] = frozenset()
     former: frozenset[tuple[str, str]] = frozenset()
     refusals: tuple[Refusal, ...] = ()
@@ -141,10 +145,13 @@ class Situation:
             status=self.status(),
             spec=AgentTeamSpec.parse({**SPEC, "rollout": dict(self.rollout)}),
             problems=self.problems,
+            unread=self.unread,
             target=self.target,
             revisions=revisions,
             active_service=ServiceObserved(names.server_selector(TEAM, self.selects), "5", frozenset(endpoints)),
             probe=self.probe,
+            stray_pods=self.stray_pods,
+            snapshot=self.snapshot,
             foreign=self.foreign,
             former=self.former,
             refusals=self.refusals,

@@ -70,6 +70,7 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
     },
     "traffic.switch_not_verified": {"overdue": True},
     "traffic.step_not_reached": {"overdue": True},
+    "traffic.strays_stayed": {"overdue": True, "stray_pods": frozenset({"stray"})},
     "traffic.restored": {"endpoints": (BLUE,)},
     "traffic.given_up_restoring": {"overdue": True},
     "traffic.nothing_to_restore": CREATION,
@@ -91,14 +92,15 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
     "judgement.undecided_pause": {"rollout": {}},
     "judgement.undecided_rollback": {"rollout": {"analysis": {"onInconclusive": "Rollback"}}},
     "judgement.undecided_promote": {"rollout": {"analysis": {"onInconclusive": "Promote"}}},
+    "judgement.settings_unread": {"overdue": True, "unread": frozenset({"rollout"}), "step_held_seconds": 5.0},
     "judgement.nobody_promoted": {"overdue": True},
 }
 """What makes a gate speak up, by the gate."""
 
 UNDECIDED: Mapping[Phase, Mapping[str, Any]] = {
-    Phase.SHIFTING: {"step_held_seconds": LONG},
+    Phase.SHIFTING: {"in_phase_seconds": LONG, "step_held_seconds": LONG},
     Phase.WATCHING: {"in_phase_seconds": LONG},
-    Phase.SETTLING: {"in_phase_seconds": LONG, "rollout": {"traffic": {"mode": "Immediate"}}},
+    Phase.SETTLING: {"in_phase_seconds": LONG, "green": ALL_READY, "rollout": {"traffic": {"mode": "Immediate"}}},
 }
 """When a verdict should long have been there."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from agentteam_operator.api.rollout import InconclusiveAction, TrafficMode
-from agentteam_operator.api.status import Phase, Verdict
+from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
 from agentteam_operator.core import analysis, names
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.intent import promoted
 from agentteam_operator.core.gates.pods import ready, too_few_words
+from agentteam_operator.core.gates.traffic import stray_words
 from agentteam_operator.core.view import View
 
 INCONCLUSIVE_HOLD_SECONDS = 60
@@ -68,7 +69,7 @@ def _acquitted_since(view: View) -> Finding | None:
 
 def step_held(view: View) -> Finding | None:
     """The step's weight was reached and held, on enough answers to go on."""
-    if view.rollout is None or view.elapsed(view.rollout.step_started_at) < view.step.hold_seconds:
+    if view.rollout is None or view.elapsed(view.rollout.step_started_at) < view.step.hold_seconds or view.stray_pods:
         return None
     if view.step.hold_seconds == 0:
         return Finding("StepHeld", f"reached {view.weight_percent} %, which isn't to be held")
@@ -87,6 +88,8 @@ def last_step_held(view: View) -> Finding | None:
 
 def watched(view: View) -> Finding | None:
     """The watch is over and the candidate acquitted."""
+    if view.stray_pods:  # they keep the candidate from its traffic, so there is nothing to watch
+        return None
     if view.settings.watch_seconds == 0:
         return Finding("WatchSkipped", "spec.rollout.watchSeconds is 0: not watched")
     return acquitted(view) if _watched_seconds(view) >= view.settings.watch_seconds else None
@@ -133,27 +136,56 @@ def settled_in_the_end(view: View) -> Finding | None:
 
 
 def undecided(view: View) -> Finding | None:
-    """The judgement's time and its hold are over without a verdict."""
-    if not judged(view) or view.rollout is None or _seconds_since_due(view) < INCONCLUSIVE_HOLD_SECONDS:
+    """The judgement's time and its hold are over without a verdict.
+
+    After a time without an operator, somebody looks before anything is made of it.
+    """
+    if not judged(view) or view.rollout is None or view.observed.snapshot is None:
         return None
+    if _seconds_since_due(view) < INCONCLUSIVE_HOLD_SECONDS:
+        return None
+    return None if _only_time_is_missing(view) else Finding("Inconclusive", _undecided_words(view, view.rollout))
+
+
+def _only_time_is_missing(view: View) -> bool:
+    """Nothing is open but the time without answers or traffic: until the deadline it is made up for."""
+    if view.overdue or view.phase is Phase.SHIFTING or view.judgement is None:
+        return False
+    short = bool(view.stray_pods) or _watched_seconds(view) < _due_seconds(view)
+    return short and analysis.overall(view.judgement) is Verdict.PASSED
+
+
+def _undecided_words(view: View, rollout: RolloutStatus) -> str:
     verdicts = view.judgement.verdicts if view.judgement else ()
     open_ones = [found for found in verdicts if found.verdict in {Verdict.PENDING, Verdict.INCONCLUSIVE}]
     said = [f"{found.name}: {found.message}" for found in open_ones]
     if view.phase is Phase.SETTLING and (missing := too_few_words(view)):
         said.insert(0, missing)
-    return Finding("Inconclusive", "; ".join(said) or "Prometheus has given no answer yet")
+    if view.phase is not Phase.SETTLING and (strays := stray_words(view)):
+        said.insert(0, strays)
+    if not said and rollout.judged_seconds:
+        watched_for = f"{rollout.judged_seconds:.0f} of {_due_seconds(view):g} s"
+        said = [f"nothing speaks against it, but it was watched for {watched_for}"]
+    return "; ".join(said) or "Prometheus has given no answer yet"
+
+
+def _due_seconds(view: View) -> float:
+    """How long this phase's judgement takes, when there are answers."""
+    if view.phase is Phase.SHIFTING:
+        return view.step.hold_seconds + view.settings.watch_seconds
+    return view.settings.watch_seconds if view.phase is Phase.WATCHING else settle_seconds(view)
 
 
 def _seconds_since_due(view: View) -> float:
     """Seconds since a verdict should have been there, as far as anybody looked; enough once the deadline passed."""
-    if view.rollout is None:
+    if view.rollout is None or (view.phase is Phase.SHIFTING and view.rollout.step_started_at is None):
         return 0.0
-    if view.phase is Phase.SHIFTING:
-        return view.elapsed(view.rollout.step_started_at) - view.step.hold_seconds - view.settings.watch_seconds
     if view.overdue:
         return INCONCLUSIVE_HOLD_SECONDS
-    due = view.settings.watch_seconds if view.phase is Phase.WATCHING else settle_seconds(view)
-    return view.rollout.attended_seconds - due
+    attended = view.rollout.attended_seconds
+    if view.phase is Phase.SHIFTING:  # pods were waited for first
+        attended = min(attended, view.elapsed(view.rollout.step_started_at))
+    return attended - _due_seconds(view)
 
 
 def _undecided_means(view: View, action: InconclusiveAction) -> Finding | None:
@@ -162,7 +194,18 @@ def _undecided_means(view: View, action: InconclusiveAction) -> Finding | None:
 
 def undecided_pause(view: View) -> Finding | None:
     """No verdict, and the spec says to ask a person."""
-    found = _undecided_means(view, InconclusiveAction.PAUSE)
+    return _asking(view, _undecided_means(view, InconclusiveAction.PAUSE))
+
+
+def settings_unread(view: View) -> Finding | None:
+    """The phase's time is over, and what is to follow stands in a part of the spec that can't be read."""
+    if not view.overdue or "rollout" not in view.observed.unread:
+        return None
+    said = "spec.rollout can't be read, so nothing says how to go on (see condition Validated)"
+    return _asking(view, Finding("SettingsUnread", said))
+
+
+def _asking(view: View, found: Finding | None) -> Finding | None:
     if found is None or view.rollout is None:
         return None
     team, word = view.observed.team, f"{names.ANNOTATION_PROMOTE}={view.rollout.revision}"
@@ -173,12 +216,18 @@ def undecided_pause(view: View) -> Finding | None:
 
 def undecided_rollback(view: View) -> Finding | None:
     """No verdict, and the spec says to go back."""
-    return _undecided_means(view, InconclusiveAction.ROLLBACK)
+    only_pods = _lacks_pods(view) and (not _judged_after_switch(view) or acquitted(view) is not None)
+    return None if only_pods else _undecided_means(view, InconclusiveAction.ROLLBACK)
 
 
 def undecided_promote(view: View) -> Finding | None:
     """No verdict, and the spec says to go on."""
-    return _undecided_means(view, InconclusiveAction.PROMOTE)
+    return None if _lacks_pods(view) else _undecided_means(view, InconclusiveAction.PROMOTE)
+
+
+def _lacks_pods(view: View) -> bool:
+    """After the switch pods are missing: that is no want of a verdict, and has rules of its own."""
+    return view.phase is Phase.SETTLING and ready(view) is None
 
 
 def nobody_promoted(view: View) -> Finding | None:

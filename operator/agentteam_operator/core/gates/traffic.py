@@ -63,12 +63,21 @@ def switch_not_verified(view: View) -> Finding | None:
     return Finding("SwitchTimeout", "the EndpointSlices never came to hold the new revision's pods alone")
 
 
+def strays_stayed(view: View) -> Finding | None:
+    """The deadline passed, and pods of neither revision keep the candidate from its traffic."""
+    return Finding("StrayPods", stray_words(view)) if view.overdue and view.stray_pods else None
+
+
+def stray_words(view: View) -> str:
+    """Which pods would get traffic that aren't of either revision; empty when there are none."""
+    strays = ", ".join(sorted(view.stray_pods))
+    return f"pods of neither revision would get traffic: {strays}" if strays else ""
+
+
 def step_not_reached(view: View) -> Finding | None:
     """The deadline passed and the step's weight was never reached."""
     if not view.overdue or view.rollout is None or view.rollout.step_started_at is not None:
         return None
-    if view.stray_pods:
-        return Finding("StrayPods", f"pods of neither revision would get traffic: {', '.join(sorted(view.stray_pods))}")
     return not_ready_in_time(view)
 
 
