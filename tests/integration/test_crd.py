@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -54,6 +55,30 @@ def _objects(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mappin
 OBJECTS = dict(_objects(SCHEMA["spec"], "agentteam.spec")) | dict(_objects(SCHEMA["status"], "agentteam.status"))
 
 
+OPENAPI = "/openapi/v3/apis/agentteam.dev/v1alpha1"
+
+
+def _descriptions(properties: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """What each field of each object is said to be."""
+    objects = dict(_objects(properties["spec"], "agentteam.spec")) | dict(_objects(properties["status"], "status"))
+    fields = {path: schema["properties"].items() for path, schema in objects.items()}
+    return {path: {name: field["description"] for name, field in pairs} for path, pairs in fields.items()}
+
+
+@pytest.fixture(scope="module")
+def published(api_server: ApiServer) -> None:
+    """The API server's OpenAPI document, which `kubectl explain` reads, follows a CRD a second or more behind."""
+    deadline = time.monotonic() + 30
+    while True:
+        schemas = api_server.request("GET", OPENAPI).body.get("components", {}).get("schemas", {})
+        team = schemas.get("dev.agentteam.v1alpha1.AgentTeam", {}).get("properties")
+        if team and _descriptions(team) == _descriptions(SCHEMA):
+            return
+        assert time.monotonic() < deadline, "the CRD isn't published within 30 s"
+        time.sleep(0.1)
+
+
+@pytest.mark.usefixtures("published")
 @pytest.mark.parametrize("path", OBJECTS, ids=str)
 def test_kubectl_explains_each_field(api_server: ApiServer, path: str) -> None:
     said = " ".join(api_server.kubectl("explain", path).split())
