@@ -49,6 +49,8 @@ integration: setup ## tests on a real API server
 
 e2e: setup ## tests on a real node with a real Prometheus
 	$(call STEP,end-to-end tests on a real node)
+	@# Two API servers would share the two cores with the teams under load.
+	@.venv/bin/python -m tests.cluster down --profile fast
 	@.venv/bin/python -m tests.e2e.install
 	$(PYTEST) --installed -m "not alone" $(SIDE_BY_SIDE) tests/e2e
 	$(PYTEST) --installed -m alone tests/e2e

@@ -17,7 +17,7 @@ from tests.load.report import LoadReport
 pytestmark = pytest.mark.e2e
 
 MIN_REPLICAS, MAX_REPLICAS = 1, 3
-RATE_PER_SECOND = 25.0
+RATE_PER_SECOND = 15.0
 SCALE_SECONDS = 120
 SHRINK_SECONDS = 60
 # Long enough for the autoscaler to notice that the load has gone, and for the judge to see it come back.

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 SECONDS_AFTERWARDS = 10
 # kube-proxy and the pods' readiness follow within a second, and pods that end answer what they have begun.
 LAST_ANSWERS_SECONDS = 5.0
-LONG_WATCH = QUICK_ROLLOUT | {"watchSeconds": 120}
+LONG_WATCH = QUICK_ROLLOUT | {"watchSeconds": 180}
 # Blue itself fails 5 % here, and the limit is far away: only the comparison with blue can tell.
 FAR_LIMIT = LONG_WATCH | {
     "analysis": {"intervalSeconds": 1, "minSamples": 20, "metrics": [{"name": "errorRate", "max": 0.6}]}
@@ -49,7 +49,7 @@ class Outcome:
 
 CASES = (
     Case("half-fails", "scripted-ok", "scripted-fail-50", 15.0, LONG_WATCH),
-    Case("ten-points-worse", "scripted-fail-5", "scripted-fail-15", 40.0, FAR_LIMIT),
+    Case("ten-points-worse", "scripted-fail-5", "scripted-fail-15", 30.0, FAR_LIMIT),
 )
 
 
@@ -72,7 +72,7 @@ def outcomes(cluster: Cluster, namespace: str) -> Iterator[dict[str, Outcome]]:
         found = {}
         for case in CASES:
             name, team = case.name, teams[case.name]
-            after = team.await_end(before[name], 180)
+            after = team.await_end(before[name], 240)
             await_answers(loads[name], before[name], round(case.rate * SECONDS_AFTERWARDS))
             found[name] = Outcome(before[name], rollout(after)["revision"], after, loads[name].stop())
         yield found

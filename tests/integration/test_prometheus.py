@@ -128,7 +128,7 @@ async def look_until(prometheus: Prometheus, pod: str, started: float) -> Snapsh
 
 @pytest.fixture(scope="module", autouse=True)
 def _prometheus_is_built() -> None:
-    programs.build(["full"])
+    programs.build(["fast"])
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ async def test_an_edited_deployment_is_told_and_made_anew_without_losing_its_pod
     await person.set_image(NO_IMAGE)
     await until(person.is_told, what="the edit to be told")
     await person.delete_leaving_pods()
-    await until(person.is_well_again, what="the Deployment to be made anew", seconds=60)
+    await until(person.is_well_again, what="the Deployment to be made anew")
 
 
 async def test_a_lost_config_map_of_what_serves_is_made_anew(
@@ -118,7 +118,7 @@ async def test_a_lost_config_map_of_what_serves_is_made_anew(
     name = names.revision_object(team.name, blue)
     made = await team.kube.get(CONFIG_MAP, team.namespace, name)
     await team.change("two")
-    await until(team.is_in("RolledBack"), what="the rollback", seconds=60)
+    await until(team.is_in("RolledBack"), what="the rollback")
     await team.kube.request("DELETE", CONFIG_MAP.path(team.namespace, name), what="delete the ConfigMap")
 
     async def is_there_again() -> bool:

@@ -184,7 +184,7 @@ async def test_deleting_a_team_removes_all_that_it_made(team: Team, start_operat
         ]
         return not left
 
-    await until(nothing_is_left, what="everything to go", seconds=60)
+    await until(nothing_is_left, what="everything to go")
 
 
 POD_MONITORS: dict[str, Any] = {

@@ -34,7 +34,7 @@ async def test_an_invalid_change_is_rolled_back_at_once_also_after_a_restart(
     first.kill()
     await team.patch({"spec": {"pod": {"affinity": NO_AFFINITY}}})
     start_operator("second")
-    await until(team.is_in("RolledBack"), what="the change to be rolled back", seconds=60)
+    await until(team.is_in("RolledBack"), what="the change to be rolled back")
     status = await team.status()
     assert (status["activeRevision"], status["reason"]) == (blue, "WriteRefused")
     assert "nodeSelectorTerms" in status["message"]
