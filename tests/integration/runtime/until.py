@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 LOOK_SECONDS = 0.05
 GIVE_UP_SECONDS = 150.0
-"""Longer than Kubernetes itself may take: its garbage collector learns of a new kind within 30 s, and by then its retries
-are up to 41 s apart."""
+"""Longer than Kubernetes itself may take: its garbage collector learns of a new kind within 30 s, and by then its
+retries are up to 41 s apart."""
 
 
 async def until(condition: Callable[[], Awaitable[object]], *, what: str, seconds: float = GIVE_UP_SECONDS) -> None:
