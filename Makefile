@@ -9,9 +9,9 @@ export PYTHONSAFEPATH := 1
 export PYTHONPATH := $(CURDIR)
 CLUSTER ?= local
 PYTEST := .venv/bin/pytest -q --durations=5
-# What computes goes to two processes; what waits most of the time, for a real API server, to three.
+# What computes goes to two processes; what waits most of the time, for a real API server, to four.
 COMPUTING := -n 2 --dist worksteal
-WAITING := -n 3 --dist loadfile --no-loadscope-reorder
+WAITING := -n 4 --dist loadfile --no-loadscope-reorder
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 STEP = @printf '\n\033[1m== %s (at %s)\033[0m\n' "$(1)" "$$(date +%H:%M:%S)"
 

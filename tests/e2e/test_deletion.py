@@ -8,7 +8,7 @@ from demo.timeline import rollout
 from tests.e2e.harness import QUICK_ROLLOUT, TEAM_LABEL, Cluster, Team, manifest, poll
 from tests.e2e.operator_pod import without_operator
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 
 GONE_SECONDS = 60
 KINDS = (
@@ -18,22 +18,29 @@ KINDS = (
 LONG_WATCH = QUICK_ROLLOUT | {"watchSeconds": 300}
 
 
-def test_all_that_a_team_made_goes_with_it(cluster: Cluster, namespace: str) -> None:
+def test_all_that_a_team_made_goes_with_it_and_isnt_made_again(cluster: Cluster, namespace: str) -> None:
     document = manifest("gone", rollout=LONG_WATCH, ingress={"host": "gone.example"})
-    other = manifest("other", rollout=LONG_WATCH)
-    with cluster.team(namespace, document) as team, cluster.team(namespace, other) as neighbour:
+    with cluster.team(namespace, document) as team:
         team.await_first()
-        neighbour.await_first()
         _change_and_watch(team)
-        # Nothing but the garbage collector takes part: without the operator it goes just the same.
-        with without_operator(cluster):
-            assert {"Deployment", "ConfigMap", "Service", "Pod", "Ingress", "PodDisruptionBudget"} <= _kinds(team)
-            _delete(team)
-        # By the time the operator that came back has taken a neighbour to its watch, it would have made some of it.
-        _change_and_watch(neighbour)
+        assert {"Deployment", "ConfigMap", "Service", "Pod", "Ingress", "PodDisruptionBudget"} <= _kinds(team)
+        _delete(team)
+    # The operator was in the midst of the rollout: by the time that it has made another team, it would have made some
+    # of this one again.
+    with cluster.team(namespace, manifest("next")) as other:
+        other.await_first()
         assert _kinds(team) == set()
-        # The operator is in the midst of this one's rollout, and makes nothing again either.
-        _delete(neighbour)
+
+
+@pytest.mark.alone
+def test_it_goes_without_the_operator_just_the_same(cluster: Cluster, namespace: str) -> None:
+    with cluster.team(namespace, manifest("unattended", rollout=LONG_WATCH)) as team:
+        team.await_first()
+        _change_and_watch(team)
+        with without_operator(cluster):
+            _delete(team)
+        # The one that came back has looked at every team.
+        assert _kinds(team) == set()
 
 
 def _change_and_watch(team: Team) -> None:
