@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import signal
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from demo.target import Target
 from demo.timeline import TERMINAL_PHASES, has_ended, phase, rollout
 from tests.load.generator import LoadPlan
 from tests.load.process import LoadProcess
+from tests.support.waiting import poll
 
 OPERATOR_NAMESPACE = "agentteam-system"
 OPERATOR = "agentteam-operator"
@@ -326,19 +326,6 @@ def describe(event: Json) -> str:
 def service_ip(tools: Tools, name: str, namespace: str) -> str:
     """A Service's cluster address."""
     return str(tools.get("service", name, namespace)["spec"]["clusterIP"])
-
-
-def poll(what: Callable[[], bool], timeout_seconds: float, description: str, *, every_seconds: float = 0.5) -> None:
-    """Ask until it holds, for what can't be watched.
-
-    Raises:
-        TimeoutError: naming what was waited for.
-    """
-    deadline = time.monotonic() + timeout_seconds
-    while not what():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {timeout_seconds:g} s in vain for {description}")
-        time.sleep(every_seconds)
 
 
 def diagnosis(tools: Tools, namespace: str) -> str:

@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterator
 
 from demo.kube import Watch
-from tests.e2e.harness import OPERATOR, OPERATOR_NAMESPACE, Cluster, poll
+from tests.e2e.harness import OPERATOR, OPERATOR_NAMESPACE, Cluster
+from tests.support.waiting import poll
 
 LEASE = OPERATOR
 LEASE_SECONDS = 30

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from demo.timeline import rollout
-from tests.e2e.harness import QUICK_ROLLOUT, TEAM_LABEL, Cluster, Team, manifest, poll
+from tests.e2e.harness import QUICK_ROLLOUT, TEAM_LABEL, Cluster, Team, manifest
 from tests.e2e.operator_pod import without_operator
+from tests.support.waiting import poll
 
 pytestmark = pytest.mark.e2e
 

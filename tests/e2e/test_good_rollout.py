@@ -9,8 +9,9 @@ import pytest
 
 from demo.kube import Json
 from demo.timeline import phase, rollout
-from tests.e2e.harness import QUICK_ROLLOUT, Cluster, Team, condition, gate, manifest, phases, poll
+from tests.e2e.harness import QUICK_ROLLOUT, Cluster, Team, condition, gate, manifest, phases
 from tests.load.report import LoadReport
+from tests.support.waiting import poll
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -17,10 +16,10 @@ from agentteam_operator.api.resource import ANNOTATION_SCHEMA_HASH
 from agentteam_operator.api.status import AgentTeamStatus
 from pydantic import AwareDatetime
 
-from tests.integration.conftest import MERGE_PATCH, TEAMS, ApiServer
+from tests.integration.conftest import CRD, MERGE_PATCH, TEAMS, ApiServer
+from tests.support.waiting import poll
 from tests.unit.api.manifests import FULL, MINIMAL, Document, merged
 
-CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/agentteams.agentteam.dev"
 SCHEMA = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
 
 
@@ -68,14 +67,13 @@ def _descriptions(properties: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 @pytest.fixture(scope="module")
 def published(api_server: ApiServer) -> None:
     """The API server's OpenAPI document, which `kubectl explain` reads, follows a CRD a second or more behind."""
-    deadline = time.monotonic() + 30
-    while True:
-        schemas = api_server.request("GET", OPENAPI).body.get("components", {}).get("schemas", {})
-        team = schemas.get("dev.agentteam.v1alpha1.AgentTeam", {}).get("properties")
-        if team and _descriptions(team) == _descriptions(SCHEMA):
-            return
-        assert time.monotonic() < deadline, "the CRD isn't published within 30 s"
-        time.sleep(0.1)
+    poll(lambda: _is_published(api_server), 30, "the CRD to be published", every_seconds=0.1)
+
+
+def _is_published(api_server: ApiServer) -> bool:
+    schemas = api_server.request("GET", OPENAPI).body.get("components", {}).get("schemas", {})
+    team = schemas.get("dev.agentteam.v1alpha1.AgentTeam", {}).get("properties")
+    return bool(team) and _descriptions(team) == _descriptions(SCHEMA)
 
 
 @pytest.mark.usefixtures("published")

@@ -30,7 +30,6 @@ def words(view: View, rollout: RolloutStatus) -> str:
 
 
 def _held(view: View, rollout: RolloutStatus) -> str:
-    strays = "" if view.committed else traffic.stray_words(view)
     match rollout.phase:
         case Phase.VALIDATING:
             return intent.awaits_former(view)
@@ -41,6 +40,7 @@ def _held(view: View, rollout: RolloutStatus) -> str:
         case Phase.SHIFTING:
             return _held_step(view, rollout)
         case Phase.WATCHING | Phase.SETTLING:
+            strays = "" if view.committed else traffic.stray_words(view)
             undecided = strays or (_undecided(rollout) if judgement.judged(view) else "")
             return f"{rollout.weight} %, not decided yet: {undecided}" if undecided else ""
         case _:
