@@ -30,7 +30,7 @@ def test_fields_that_contradict_one_another_are_refused(api_server: ApiServer, c
     answer = api_server.dry_run(case.manifest)
     assert answer.status == HTTPStatus.UNPROCESSABLE_ENTITY
     field = case.field or "<nil>"
-    assert answer.causes == [(field, f"Invalid value: {case.message}")]
+    assert answer.causes == [(field, f"Invalid value: {case.in_front}{case.message}")]
 
 
 @pytest.mark.parametrize("case", REPETITIONS, ids=lambda case: case.id)
@@ -149,7 +149,22 @@ def test_the_largest_team_stays_within_the_api_servers_cost_limit(api_server: Ap
                 "annotations": {f"key-{index}": "value" for index in range(50)},
             },
             "replicas": 500,
-            "rollout": {"traffic": {"steps": [{"weight": weight} for weight in range(20, 40)]}},
+            "rollout": {
+                "traffic": {"steps": [{"weight": weight} for weight in range(20, 40)]},
+                "conversations": [
+                    {
+                        "name": f"{'c' * 60}{index:03}",
+                        "turns": [{"user": "x" * 1000}] * 10,
+                        "expect": {
+                            "agentsSpoke": [agent["name"] for agent in agents],
+                            "contains": ["x" * 256] * 10,
+                            "matches": "(a|b)" * 100,
+                            "jsonSchema": "{}" + " " * 8190,
+                        },
+                    }
+                    for index in range(20)
+                ],
+            },
         }
     )
     manifest["spec"]["team"]["agents"] = agents

@@ -13,13 +13,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agentteam_operator.api import check_rollout, check_team, check_workload
+from agentteam_operator.api import check_conversations, check_rollout, check_team, check_workload
 from agentteam_operator.api.base import DNS_LABEL_PATTERN, ApiModel
+from agentteam_operator.api.conversations import Conversation, Expectation
 from agentteam_operator.api.field_problems import FieldProblem, Found, shorten
 from agentteam_operator.api.models import ModelSpec
 from agentteam_operator.api.pod import EnvSource, EnvVar, PodSettings, Toleration
 from agentteam_operator.api.resource import MAX_NAME_LENGTH
-from agentteam_operator.api.rollout import AnalysisMetric, TrafficSettings
+from agentteam_operator.api.rollout import AnalysisMetric, RolloutSettings, TrafficSettings
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.team import AgentSpec, SelectorSettings, TeamSpec, TerminationCondition
 from agentteam_operator.api.volumes import Volume, VolumeMount
@@ -92,6 +93,7 @@ def check_spec(spec: AgentTeamSpec) -> Found:
             "replicas and autoscaling exclude each other: remove replicas to let load decide, or remove autoscaling",
         )
     yield from _weights(spec)
+    yield from check_conversations.check_speakers(spec.rollout, spec.team)
 
 
 def _weights(spec: AgentTeamSpec) -> Found:
@@ -125,6 +127,9 @@ _CHECKS: dict[type[BaseModel], Callable[[Any], Found]] = {
     EnvSource: check_workload.check_env_source,
     Volume: check_workload.check_volume,
     VolumeMount: check_workload.check_mount,
+    RolloutSettings: check_conversations.check_size,
+    Conversation: check_conversations.check_conversation,
+    Expectation: check_conversations.check_expectation,
     TrafficSettings: check_rollout.check_traffic,
     AnalysisMetric: check_rollout.check_metric,
 }

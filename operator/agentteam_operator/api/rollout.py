@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from agentteam_operator.api.base import ATOMIC, SET, ApiModel, Rule, list_map
+from agentteam_operator.api.conversations import Conversations
 
 
 class HealthComponent(StrEnum):
@@ -209,6 +210,8 @@ class RolloutSettings(ApiModel):
 
     ready_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     """Longest time for the new pods to get ready, in seconds; then the change is rolled back."""
+    conversations: Conversations = ()
+    """Golden conversations: had with the new pods before they get any traffic. Empty: none."""
     health: HealthGate = HealthGate()
     """The health gate before any traffic."""
     traffic: TrafficSettings = TrafficSettings()

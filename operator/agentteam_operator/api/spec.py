@@ -26,6 +26,12 @@ VERSION_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 
 _LOST_AGENT = "self.team.agents[self.team.agents.map(a, self.models.exists(m, m.name == a.model)).indexOf(false)]"
 
+_CONVERSATIONS = "self.rollout.conversations"
+_IS_THERE = "self.team.agents.exists(a, a.name == n)"
+_ALL_ARE_THERE = f"c.expect.agentsSpoke.all(n, {_IS_THERE})"
+_FIRST_BAD = f"{_CONVERSATIONS}[{_CONVERSATIONS}.map(c, {_ALL_ARE_THERE}).indexOf(false)]"
+_LOST_SPEAKER = f"{_FIRST_BAD}.expect.agentsSpoke[{_FIRST_BAD}.expect.agentsSpoke.map(n, {_IS_THERE}).indexOf(false)]"
+
 GRACE_AFTER_RUN_SECONDS = 30
 """How much longer than its longest run a pod may take to go, unless the pod's settings say otherwise."""
 
@@ -88,6 +94,13 @@ class AgentTeamSpec(RevisionSpec):
             field_path=".replicas",
         ),
         WEIGHTS_CAN_BE_MADE,
+        Rule(
+            f"{_CONVERSATIONS}.all(c, {_ALL_ARE_THERE})",
+            "expect.agentsSpoke must hold names of spec.team.agents: correct the name or add the agent",
+            message_expression=f"'conversation ' + {_FIRST_BAD}.name + ' expects agent ' + {_LOST_SPEAKER}"
+            " + ' to speak, which is not in spec.team.agents: correct the name or add the agent'",
+            field_path=".rollout.conversations",
+        ),
     )
 
     replicas: Annotated[int, Field(ge=1, le=500)] | None = None

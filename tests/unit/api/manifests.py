@@ -121,6 +121,25 @@ FULL: Document = {
         "disruptionBudget": {"maxUnavailable": 2},
         "rollout": {
             "readyTimeoutSeconds": 120,
+            "conversations": [
+                {
+                    "name": "refund",
+                    "turns": [{"user": "I want my money back"}, {"user": "Order 17"}],
+                    "samples": 5,
+                    "minPassRate": 0.8,
+                    "expect": {
+                        "contains": ["order 17"],
+                        "notContains": ["as an AI"],
+                        "matches": "(?i)refund(ed)?",
+                        "agentsSpoke": ["clerk-2"],
+                        "stopReason": "APPROVE",
+                        "jsonSchema": '{"type": "object", "required": ["amount"]}',
+                        "maxTurns": 10,
+                        "maxTokens": 4000,
+                        "maxLatencySeconds": 20,
+                    },
+                }
+            ],
             "health": {"retries": 2, "intervalSeconds": 3, "required": ["runtime"]},
             "traffic": {"mode": "Gradual", "steps": [{"weight": 20, "holdSeconds": 30}, {"weight": 50}]},
             "analysis": {

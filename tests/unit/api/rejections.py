@@ -17,6 +17,8 @@ class Rejection:
     field: str
     """Path that the API server names; Python names the same one or a more exact one below it."""
     message: str
+    in_front: str = ""
+    """What the API server says before it, where it's the evaluation of a rule that fails."""
 
 
 def _team(spec: dict[str, Any]) -> Document:
@@ -37,6 +39,11 @@ def _metric(**fields: object) -> Document:
 
 def _steps(*weights: int, **spec: object) -> Document:
     return team({"rollout": {"traffic": {"steps": [{"weight": weight} for weight in weights]}}, **spec})
+
+
+def _conversation(**fields: object) -> Document:
+    entry = {"name": "refund", "turns": [{"user": "my money back"}], **fields}
+    return team({"rollout": {"conversations": [entry]}})
 
 
 def _pod(**fields: object) -> Document:
@@ -450,6 +457,27 @@ REJECTIONS = (
         )
         for name in ("errorRate", "slowness")
     ),
+    # spec.rollout.conversations
+    Rejection(
+        "conversation expects an unknown agent",
+        _conversation(expect={"agentsSpoke": ["clerk", "expert"]}),
+        "spec.rollout.conversations",
+        "conversation refund expects agent expert to speak, which is not in spec.team.agents: correct the name or add "
+        "the agent",
+    ),
+    *(
+        Rejection(
+            f"conversation matches {what}",
+            _conversation(expect={"matches": pattern}),
+            "spec.rollout.conversations[0].expect",
+            "matches must be a regular expression in RE2's syntax: correct it",
+            in_front=f'"object": error parsing regexp: {error} evaluating rule: ',
+        )
+        for what, pattern, error in (
+            ("an open group", "a(", "missing closing ): `a(`"),
+            ("what looks ahead", "(?=a)", "invalid or unsupported Perl syntax: `(?=`"),
+        )
+    ),
 )
 """One row a way in which fields can contradict one another."""
 
@@ -476,6 +504,18 @@ _REPEATED = (
         team({"rollout": {"analysis": {"metrics": [{"name": "slowness"}] * 2}}}),
         "spec.rollout.analysis.metrics",
         "name slowness",
+    ),
+    (
+        "conversations",
+        team({"rollout": {"conversations": [{"name": "refund", "turns": [{"user": "a"}]}] * 2}}),
+        "spec.rollout.conversations",
+        "name refund",
+    ),
+    (
+        "expected agents",
+        _conversation(expect={"agentsSpoke": ["clerk"] * 2}),
+        "spec.rollout.conversations[0].expect.agentsSpoke",
+        "entry clerk",
     ),
     (
         "health components",
