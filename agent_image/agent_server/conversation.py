@@ -27,12 +27,13 @@ class Conversation:
     """The client's whole view of the conversation: the server keeps nothing between runs.
 
     `task` is the user's last message, `history` what was said before it, `instructions` what the client put into
-    system messages (empty: nothing).
+    system messages (empty: nothing). A `synthetic` one tries the team out, and is counted apart.
     """
 
     task: str
     history: tuple[Utterance, ...] = ()
     instructions: str = ""
+    synthetic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,12 @@ class TokenUsage:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a run ended well: the last agent's message, why the team stopped, and what it took."""
+    """How a run ended well: the last agent's message, why the team stopped, and what it took.
+
+    `speakers` has the agent of each message, by its name in the spec, in the order of speaking.
+    """
 
     answer: str
     stop_reason: str
-    message_count: int
+    speakers: tuple[str, ...]
     usage: TokenUsage

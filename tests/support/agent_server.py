@@ -90,7 +90,7 @@ class FakeTeam:
             on_event(AgentText("solo", piece))  # type: ignore[misc]
         if self.error is not None:
             raise self.error
-        return RunResult(self.answer, "done", 1, TokenUsage(3, 2))
+        return RunResult(self.answer, "done", ("solo",), TokenUsage(3, 2))
 
 
 @dataclass(slots=True)

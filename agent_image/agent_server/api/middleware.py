@@ -23,6 +23,7 @@ from agent_server.telemetry.logging import code_location
 REQUEST_ID = "request_id"
 REQUEST_ID_HEADER = "X-Request-Id"
 REVISION_HEADER = "X-AgentTeam-Revision"
+SYNTHETIC_HEADER = "X-AgentTeam-Synthetic"
 
 _VALID_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _log = structlog.get_logger("agent_server.http")
@@ -49,6 +50,18 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         )
         body = error_body("the server failed", status=500, code=ErrorCode.INTERNAL.value)
         return web.json_response(body, status=500)
+
+
+def is_synthetic(request: web.Request) -> bool:
+    """Whether the request says that it only tries the team out.
+
+    Raises:
+        RequestError: the header says something that is neither.
+    """
+    said = request.headers.get(SYNTHETIC_HEADER, "false")
+    if said not in ("true", "false"):
+        raise RequestError("invalid_request", f"the header {SYNTHETIC_HEADER} must be true, or left out")
+    return said == "true"
 
 
 def count_requests(counter: Callable[[int], None]) -> Middleware:

@@ -7,7 +7,7 @@ the order of speaking, with an empty line between two agents' messages and the s
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -15,10 +15,13 @@ from aiohttp import web
 from agent_server.api.chat_request import parse_chat_request
 from agent_server.api.chunks import Chunks, envelope, usage_object
 from agent_server.api.errors import RequestError
-from agent_server.api.middleware import REQUEST_ID
+from agent_server.api.middleware import REQUEST_ID, is_synthetic
 from agent_server.conversation import RunResult
 from agent_server.runtime.runs import RunManager
 from agent_server.runtime.stream import Ended, EventStream
+
+EXTENSION = "agentteam"
+"""What OpenAI's answer has no field for: why the team stopped, and who spoke, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class OpenAISurface:
     async def chat_completions(self, request: web.Request) -> web.StreamResponse:
         """Run the conversation and answer with what the team says."""
         chat = parse_chat_request(await request.read(), self.model)
-        conversation = chat.conversation()
+        conversation = replace(chat.conversation(), synthetic=is_synthetic(request))
         request_id: str = request[REQUEST_ID]
         if not chat.stream:
             result = await self.runs.start(conversation, request_id=request_id)
@@ -92,6 +95,7 @@ class OpenAISurface:
             **envelope("chat.completion", self.model, self.revision),
             "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
             "usage": usage_object(result.usage),
+            EXTENSION: {"stop_reason": result.stop_reason, "speakers": list(result.speakers)},
         }
 
     def _model_object(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class RunManager:
             await asyncio.wait(tasks)
 
     async def _run(self, conversation: Conversation, *, request_id: str, on_event: EventSink | None) -> RunResult:
-        self._metrics.run_started()
+        self._metrics.run_started(synthetic=conversation.synthetic)
         started = time.monotonic()
         failure: RunError | None = None
         result: RunResult | None = None
@@ -82,8 +82,8 @@ class RunManager:
         finally:
             seconds = time.monotonic() - started
             status = failure.run_status if failure else RunStatus.SUCCESS
-            self._metrics.run_finished(status, seconds)
-            _log_run(request_id, status, seconds, failure=failure, result=result)
+            self._metrics.run_finished(status, seconds, synthetic=conversation.synthetic)
+            _log_run(request_id, status, seconds, synthetic=conversation.synthetic, failure=failure, result=result)
         return result
 
     async def _run_within_limits(self, conversation: Conversation, on_event: EventSink | None) -> RunResult:
@@ -110,6 +110,7 @@ def _log_run(
     status: RunStatus,
     seconds: float,
     *,
+    synthetic: bool,
     failure: RunError | None,
     result: RunResult | None,
 ) -> None:
@@ -118,12 +119,14 @@ def _log_run(
         "status": status.value,
         "duration_seconds": round(seconds, 4),
     }
+    if synthetic:
+        fields["synthetic"] = True
     if failure is not None:
         fields |= {"error_type": failure.code.value, "error": failure.message}
     if result is not None:
         fields |= {
             "stop_reason": result.stop_reason,
-            "messages": result.message_count,
+            "messages": len(result.speakers),
             "prompt_tokens": result.usage.prompt_tokens,
             "completion_tokens": result.usage.completion_tokens,
         }

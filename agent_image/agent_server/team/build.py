@@ -55,7 +55,8 @@ def build_team(
         ValueError: AutoGen refuses the team.
     """
     context = context_messages(conversation)
-    agents = [build_agent(agent, client, context, metrics, on_event) for agent in spec.agents]
+    counted = None if conversation.synthetic else metrics
+    agents = [build_agent(agent, client, context, counted, on_event) for agent in spec.agents]
     termination = build_termination(spec.termination, [agent.name for agent in agents])
     match spec.type:
         case TeamType.ROUND_ROBIN:
@@ -77,10 +78,10 @@ def build_agent(
     spec: AgentSpec,
     client: ClientFactory,
     context: list[LLMMessage],
-    metrics: ServerMetrics,
+    metrics: ServerMetrics | None,
     on_event: EventSink | None,
 ) -> MeteredAgent:
-    """An agent that begins with `context` behind its own system message."""
+    """An agent that begins with `context` behind its own system message; without `metrics` its turns aren't counted."""
 
     def on_text(text: str) -> None:
         if on_event is not None:

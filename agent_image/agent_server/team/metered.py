@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -167,11 +167,11 @@ class MeteredAgent(AssistantAgent):
         self,
         *args: Any,  # noqa: ANN401 - AssistantAgent's own
         spec_name: str,
-        metrics: ServerMetrics,
+        metrics: ServerMetrics | None,
         on_event: EventSink | None,
         **kwargs: Any,  # noqa: ANN401 - AssistantAgent's own
     ) -> None:
-        """Take AssistantAgent's arguments, and the name to count under."""
+        """Take AssistantAgent's arguments, and the name to count under; without `metrics` nothing is counted."""
         super().__init__(*args, **kwargs)
         self._spec_name = spec_name
         self._metrics = metrics
@@ -181,7 +181,7 @@ class MeteredAgent(AssistantAgent):
         self, messages: Sequence[BaseChatMessage], cancellation_token: CancellationToken
     ) -> AsyncGenerator[BaseAgentEvent | BaseChatMessage | Response, None]:
         """One turn."""
-        with self._metrics.agent_turn(self._spec_name):
+        with nullcontext() if self._metrics is None else self._metrics.agent_turn(self._spec_name):
             async for item in super().on_messages_stream(messages, cancellation_token):
                 if self._on_event is not None and isinstance(item, Response):
                     self._on_event(AgentMessage(self._spec_name, item.chat_message.to_text()))

@@ -13,7 +13,7 @@ from agent_server.config import ServedTeam
 from agent_server.conversation import Conversation, EventSink, RunResult
 from agent_server.errors import ErrorCode, RunError
 from agent_server.runtime.secrets import SecretFiles
-from agent_server.team.build import build_team
+from agent_server.team.build import autogen_name, build_team
 from agent_server.team.metered import MeteredClient, RunRecord, TextSink
 from agent_server.team.models import ModelPool, model_labels
 from agent_server.telemetry.metrics import ServerMetrics
@@ -81,7 +81,7 @@ class TeamRunner:
             if record.failure is not None:
                 raise record.failure from None
             raise
-        return _outcome(result, record)
+        return self._outcome(result, record)
 
     def _build(self, conversation: Conversation, record: RunRecord, on_event: EventSink | None = None) -> BaseGroupChat:
         shared = self._models.clients()
@@ -100,6 +100,21 @@ class TeamRunner:
 
         return build_team(self._team.spec.team, client, conversation, self._metrics, on_event)
 
+    def _outcome(self, result: TaskResult, record: RunRecord) -> RunResult:
+        messages = [message for message in result.messages if isinstance(message, BaseChatMessage)]
+        if not messages:
+            raise RunError(
+                ErrorCode.NO_ANSWER,
+                "the team stopped before an agent spoke: raise maxMessages or timeoutSeconds in spec.team.termination",
+            )
+        names = {autogen_name(agent.name): agent.name for agent in self._team.spec.team.agents}
+        return RunResult(
+            answer=messages[-1].to_text(),
+            stop_reason=result.stop_reason or "",
+            speakers=tuple(names.get(message.source, message.source) for message in messages),
+            usage=record.usage,
+        )
+
 
 def server_metrics(team: ServedTeam) -> ServerMetrics:
     """Metrics with a label set for each agent and model of `team`."""
@@ -117,18 +132,3 @@ async def _ended(task: asyncio.Task[TaskResult]) -> None:
         await asyncio.wait({task}, timeout=_CANCEL_GRACE_SECONDS)
     if task.done() and not task.cancelled():
         task.exception()  # seen, so that asyncio doesn't report it as lost
-
-
-def _outcome(result: TaskResult, record: RunRecord) -> RunResult:
-    messages = [message for message in result.messages if isinstance(message, BaseChatMessage)]
-    if not messages:
-        raise RunError(
-            ErrorCode.NO_ANSWER,
-            "the team stopped before an agent spoke: raise maxMessages or timeoutSeconds in spec.team.termination",
-        )
-    return RunResult(
-        answer=messages[-1].to_text(),
-        stop_reason=result.stop_reason or "",
-        message_count=len(messages),
-        usage=record.usage,
-    )

@@ -63,12 +63,15 @@ class ServerMetrics:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def run_started(self) -> None:
+    def run_started(self, *, synthetic: bool = False) -> None:
         """Count a run at its acceptance; a rejected one counts too, so started minus finished is what is in flight."""
-        self._runs_started.inc()
+        (self._synthetic_started if synthetic else self._runs_started).inc()
 
-    def run_finished(self, status: RunStatus, seconds: float) -> None:
+    def run_finished(self, status: RunStatus, seconds: float, *, synthetic: bool = False) -> None:
         """Count the end of a run; `seconds` is measured from its acceptance, waiting in the queue included."""
+        if synthetic:
+            self._synthetic_finished.labels(status).inc()
+            return
         self._runs_finished.labels(status).inc()
         if status in _DURATION_STATUSES:
             self._run_duration.observe(seconds)
@@ -122,8 +125,18 @@ class ServerMetrics:
             buckets=RUN_DURATION_BUCKETS_SECONDS,
             registry=self.registry,
         )
+        self._synthetic_started = Counter(
+            "autogen_synthetic_runs_started", "Synthetic runs accepted or rejected so far.", registry=self.registry
+        )
+        self._synthetic_finished = Counter(
+            "autogen_synthetic_runs_finished",
+            "Synthetic runs ended so far, by outcome; the other metrics of runs and turns leave them out.",
+            ["status"],
+            registry=self.registry,
+        )
         for status in RunStatus:
             self._runs_finished.labels(status)
+            self._synthetic_finished.labels(status)
 
     def _make_agent_metrics(self, agents: tuple[str, ...]) -> None:
         self._turns = Counter(

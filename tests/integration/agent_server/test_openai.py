@@ -110,6 +110,10 @@ async def test_plain_and_streamed_answers(tmp_path: Path) -> None:
         plain = await sdk.chat.completions.create(model="hello", messages=HI, temperature=0.1)
         assert plain.choices[0].message.content == ANSWERS[-1]
         assert plain.choices[0].finish_reason == "stop"
+        assert (plain.model_extra or {})["agentteam"] == {
+            "stop_reason": "Maximum number of turns 2 reached.",
+            "speakers": ["greeter", "tier-2"],
+        }
         assert plain.usage is not None
         assert plain.usage.total_tokens == plain.usage.prompt_tokens + plain.usage.completion_tokens > 0
 
@@ -140,6 +144,32 @@ async def test_headers_name_the_request_and_the_revision(world: World) -> None:
     assert len(other.headers["X-Request-Id"]) == 32
     finished = await world.logged_runs(2)
     assert [line["request_id"] for line in finished] == ["from-the-client.1", other.headers["X-Request-Id"]]
+
+
+def _synthetic(status: str) -> str:
+    return f'autogen_synthetic_runs_finished_total{{status="{status}"}}'
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+async def test_a_synthetic_run_is_counted_and_logged_apart(world: World, *, stream: bool) -> None:
+    answer: Any = await world.sdk.chat.completions.create(
+        model="hello", messages=HI, stream=stream, extra_headers={"X-AgentTeam-Synthetic": "true"}
+    )
+    if stream:
+        await _read(answer, [])
+    [line] = await world.logged_runs(1)
+    assert (line["status"], line["synthetic"]) == ("success", True)
+    assert await world.finished("success") == 0
+    assert metric(await world.metrics(), _synthetic("success")) - metric(world.before, _synthetic("success")) == 1
+
+
+async def test_a_synthetic_header_that_says_neither_is_refused(world: World) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        await world.sdk.chat.completions.create(
+            model="hello", messages=HI, extra_headers={"X-AgentTeam-Synthetic": "yes"}
+        )
+    assert "X-AgentTeam-Synthetic must be true, or left out" in caught.value.message
+    assert not world.endpoint.calls
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])

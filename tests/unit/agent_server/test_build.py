@@ -13,7 +13,7 @@ from agentteam_operator.api.team import Termination, TerminationCondition
 from autogen_agentchat.messages import TextMessage
 from autogen_core.models import RequestUsage
 
-from tests.support.agent_server import replay_model, runner_of, team_spec
+from tests.support.agent_server import replay_model, runner_of, sample, team_spec
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,20 @@ async def test_selector_lets_its_model_choose_the_speaker() -> None:
     runner, _ = runner_of(team_spec(models, ["a", "b"], **SELECTOR))
     result = await runner.run(Conversation("who?"))
     assert result.answer == "from a"
-    assert result.message_count == 2
+    assert result.speakers == ("b", "a")
+
+
+@pytest.mark.parametrize("synthetic", [False, True], ids=["real", "synthetic"])
+async def test_the_turns_of_a_synthetic_run_are_not_counted_but_its_tokens_are(*, synthetic: bool) -> None:
+    runner, metrics = runner_of(team_spec([replay_model("one", "two")], ["tier-1", "tier-2"]))
+    result = await runner.run(Conversation("hi", synthetic=synthetic))
+    assert result.speakers == ("tier-1", "tier-2")
+    counted = 0 if synthetic else 1
+    for agent in result.speakers:
+        assert sample(metrics, "autogen_requests_total", agent_name=agent, status="success") == counted
+        assert sample(metrics, "autogen_request_duration_seconds_count", agent_name=agent) == counted
+    labels = {"gen_ai_operation_name": "chat", "gen_ai_provider_name": "replay", "gen_ai_request_model": "main"}
+    assert sample(metrics, "gen_ai_client_operation_duration_seconds_count", **labels, error_type="") == 2
 
 
 async def test_history_neither_counts_as_messages_nor_ends_the_run() -> None:
@@ -99,7 +112,7 @@ async def test_history_neither_counts_as_messages_nor_ends_the_run() -> None:
     runner, _ = runner_of(spec)
     history = tuple(Utterance(Speaker.TEAM, "APPROVE") for _ in range(20))
     result = await runner.run(Conversation("please APPROVE", history))
-    assert (result.answer, result.message_count) == ("second", 2)
+    assert (result.answer, result.speakers) == ("second", ("a", "b"))
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])

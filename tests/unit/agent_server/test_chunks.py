@@ -60,7 +60,7 @@ def _events(data: bytes) -> list[Any]:
 
 
 async def test_ending_with_usage() -> None:
-    run = await _ended(RunResult("x", "done", 1, TokenUsage(3, 2)))
+    run = await _ended(RunResult("x", "done", ("solo",), TokenUsage(3, 2)))
     last, usage, done = _events(Chunks("hello", "abc", include_usage=True).ending(run))
     assert last["choices"][0]["finish_reason"] == "stop"
     assert last["usage"] is None
@@ -68,7 +68,7 @@ async def test_ending_with_usage() -> None:
 
 
 async def test_ending_without_usage() -> None:
-    run = await _ended(RunResult("x", "done", 1, TokenUsage(3, 2)))
+    run = await _ended(RunResult("x", "done", ("solo",), TokenUsage(3, 2)))
     last, done = _events(Chunks("hello", "abc", include_usage=False).ending(run))
     assert ("usage" in last, done) == (False, "[DONE]")
 

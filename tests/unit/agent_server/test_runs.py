@@ -57,6 +57,35 @@ async def test_success() -> None:
     assert _counts(manager) == {"success": 1, "started": 1, "timed": 1}
 
 
+async def test_a_synthetic_run_is_counted_apart() -> None:
+    manager = _manager(FakeTeam())
+    before = _unsynthetic(manager)
+    await manager.start(Conversation("hi", synthetic=True), request_id="r")
+    assert _unsynthetic(manager) == before
+    metrics = manager._metrics
+    assert sample(metrics, "autogen_synthetic_runs_started_total") == 1
+    assert sample(metrics, "autogen_synthetic_runs_finished_total", status="success") == 1
+
+
+async def test_a_synthetic_run_obeys_the_limits() -> None:
+    manager = _manager(FakeTeam(gate=asyncio.Event()), concurrent=1)
+    first = _start(manager)
+    await asyncio.sleep(0)
+    with pytest.raises(RunError) as caught:
+        await manager.start(Conversation("hi", synthetic=True), request_id="r")
+    assert caught.value.code is ErrorCode.QUEUE_FULL
+    assert sample(manager._metrics, "autogen_synthetic_runs_finished_total", status="rejected") == 1
+    assert _counts(manager) == {"started": 1, "timed": 0}
+    first.cancel()
+    await asyncio.wait({first})
+
+
+def _unsynthetic(manager: RunManager) -> list[str]:
+    """All series of runs, turns and agents but the synthetic ones."""
+    lines = manager._metrics.exposition().decode().splitlines()
+    return [line for line in lines if line.startswith(("autogen_r", "autogen_active"))]
+
+
 async def test_timeout_covers_the_wait_in_the_queue() -> None:
     team = FakeTeam(gate=asyncio.Event())
     manager = _manager(team, concurrent=1, queued=1, timeout_seconds=0.1)

@@ -33,6 +33,8 @@ def test_every_series_is_there_from_the_start(metrics: ServerMetrics) -> None:
             f'autogen_runs_finished_total{{status="{status}"}}'
             for status in ("success", "error", "timeout", "cancelled", "rejected")
         ),
+        "autogen_synthetic_runs_started_total",
+        'autogen_synthetic_runs_finished_total{status="error"}',
         "autogen_run_duration_seconds_count",
         'autogen_requests_total{agent_name="b",status="error"}',
         'autogen_requests_failed_total{agent_name="b",error_type="model_timeout"}',
