@@ -1,4 +1,4 @@
-"""`agent-server`: run a team, validate a manifest, probe servers. Each command imports only what it needs."""
+"""`agent-server`: run a team, validate a manifest, try servers out. Each command imports only what it needs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+MAX_CONCURRENCY = 16
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The console script. Returns the exit status: 0 well, 1 not well, 2 used wrongly."""
+    """The console script. Returns the exit status: 0 well, 1 not well, 2 used wrongly, 3 can't tell."""
     options = _parser().parse_args(arguments)
     status: int = options.command(options)
     return status
@@ -37,21 +39,50 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_probe_options(probe)
     probe.set_defaults(command=_probe)
+
+    converse = commands.add_parser(
+        "converse",
+        help="have golden conversations with servers",
+        description="Have the conversations of AGENTTEAM_CONVERSATION_0 and so on, one JSON document each.",
+    )
+    _add_converse_options(converse)
+    converse.set_defaults(command=_converse)
     return parser
 
 
-def _add_probe_options(probe: argparse.ArgumentParser) -> None:
-    probe.add_argument("--target", action="append", required=True, metavar="URL", help="such as http://10.0.0.7:8000")
-    probe.add_argument("--required", default="runtime,models", help="components that must be well, joined by commas")
-    probe.add_argument(
+def _add_common_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--target", action="append", required=True, metavar="URL", help="such as http://10.0.0.7:8000")
+    command.add_argument(
         "--revision",
         default=os.environ.get("AUTOGEN_REVISION", ""),
         help="revision that each target must be of (default: AUTOGEN_REVISION)",
     )
+    command.add_argument("--termination-log", type=Path, help="file that gets the verdict, too")
+
+
+def _add_probe_options(probe: argparse.ArgumentParser) -> None:
+    _add_common_options(probe)
+    probe.add_argument("--required", default="runtime,models", help="components that must be well, joined by commas")
     probe.add_argument("--retries", type=int, default=3, help="further attempts for a target that isn't well")
     probe.add_argument("--interval-seconds", type=float, default=5, help="pause between attempts")
     probe.add_argument("--timeout-seconds", type=float, default=10, help="longest time for one attempt")
-    probe.add_argument("--termination-log", type=Path, help="file that gets the verdict, too")
+
+
+def _add_converse_options(converse: argparse.ArgumentParser) -> None:
+    _add_common_options(converse)
+    converse.add_argument(
+        "--control", action="append", default=[], metavar="URL", help="a server of another revision, to compare with"
+    )
+    converse.add_argument(
+        "--concurrency",
+        type=int,
+        choices=range(1, MAX_CONCURRENCY + 1),
+        default=4,
+        metavar=f"1..{MAX_CONCURRENCY}",
+        help="samples at once",
+    )
+    converse.add_argument("--timeout-seconds", type=float, default=120, help="longest time for one answer")
+    converse.add_argument("--deadline-seconds", type=float, default=900, help="longest time for all conversations")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -77,6 +108,23 @@ def _probe(options: argparse.Namespace) -> int:
             retries=options.retries,
             interval_seconds=options.interval_seconds,
             timeout_seconds=options.timeout_seconds,
+        ),
+        options.termination_log,
+    )
+
+
+def _converse(options: argparse.Namespace) -> int:
+    from agent_server.golden.converse import converse  # noqa: PLC0415
+    from agent_server.golden.samples import ConverseOptions  # noqa: PLC0415
+
+    return converse(
+        ConverseOptions(
+            targets=tuple(options.target),
+            controls=tuple(options.control),
+            revision=options.revision,
+            concurrency=options.concurrency,
+            timeout_seconds=options.timeout_seconds,
+            deadline_seconds=options.deadline_seconds,
         ),
         options.termination_log,
     )

@@ -1,8 +1,7 @@
 """`agent-server probe`: asks servers for their deep health and writes the gate's verdict; runs as a Job of the team.
 
-The verdict is one JSON object of at most 4 KiB, the size of a container's termination message:
-{"gate": "health", "passed": bool, "reason": CamelCase, "message": str, "results": [{"target", "passed", "attempts",
-"error", "components": {name: {"status", "latencySeconds", "error"}}}]}
+The verdict (agent_server.verdict) has one result for each target: {"target", "passed", "reason", "attempts", "error",
+"components": {name: {"status", "latencySeconds", "error"}}}.
 """
 
 from __future__ import annotations
@@ -15,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from agentteam_operator.api.redaction import without_secrets
 
-MAX_VERDICT_BYTES = 4096
-_MAX_ERROR_LENGTH = 200
+from agent_server.verdict import Outcome, Verdict, one_line, publish
+
 _MAX_BODY_BYTES = 64 * 1024
 _OK = "ok"
 
@@ -49,12 +47,7 @@ class TargetResult:
 
 def probe(options: ProbeOptions, termination_log: Path | None) -> int:
     """Ask all targets; print the verdict, and write it to `termination_log`. Returns 0 if it's passed, else 1."""
-    results = asyncio.run(probe_targets(options))
-    verdict = verdict_json(results)
-    print(verdict)  # noqa: T201 - the command's output
-    if termination_log is not None:
-        termination_log.write_text(verdict, encoding="utf-8")
-    return 0 if all(result.passed for result in results) else 1
+    return publish(health_verdict(asyncio.run(probe_targets(options))), termination_log)
 
 
 async def probe_targets(options: ProbeOptions) -> list[TargetResult]:
@@ -87,7 +80,7 @@ async def _ask(session: aiohttp.ClientSession, target: str, options: ProbeOption
         why = os.strerror(error.errno) if error.errno else type(error).__name__
         return TargetResult(target, reason="Unreachable", error=why)
     except aiohttp.ClientError as error:
-        return TargetResult(target, reason="Unreachable", error=redacted(str(error) or type(error).__name__))
+        return TargetResult(target, reason="Unreachable", error=one_line(str(error) or type(error).__name__))
     except (ValueError, TypeError, AttributeError):
         return TargetResult(target, reason="InvalidAnswer", error="the answer isn't that of an agent server")
 
@@ -128,32 +121,24 @@ def _component(given: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "status": _OK if given.get("status") == _OK else "failed",
         "latencySeconds": float(given.get("latencySeconds", 0.0)),
-        "error": redacted(str(given.get("error", ""))),
+        "error": one_line(str(given.get("error", ""))),
     }
 
 
-def redacted(text: str) -> str:
-    """`text` in one line of bounded length, without what looks like a secret."""
-    line = without_secrets(" ".join(text.split()))
-    return line if len(line) <= _MAX_ERROR_LENGTH else line[: _MAX_ERROR_LENGTH - 1] + "…"
-
-
-def verdict_json(results: list[TargetResult]) -> str:
-    """The verdict on all targets; results that don't fit are left out, those that passed first."""
+def health_verdict(results: list[TargetResult]) -> Verdict:
+    """The verdict on all targets, failed ones first."""
     failed = [result for result in results if not result.passed]
-    kept = [*failed, *(result for result in results if result.passed)]
-    while True:
-        verdict = {
-            "gate": "health",
-            "passed": not failed,
-            "reason": failed[0].reason if failed else "Healthy",
-            "message": _message(results, failed),
-            "results": [_result_object(result) for result in kept],
-        }
-        text = json.dumps(verdict, ensure_ascii=False, separators=(",", ":"))
-        if len(text.encode()) <= MAX_VERDICT_BYTES or not kept:
-            return text
-        kept.pop()
+    well = [result for result in results if result.passed]
+    return Verdict(
+        gate="health",
+        outcome=Outcome.FAILED if failed else Outcome.PASSED,
+        reason=failed[0].reason if failed else "Healthy",
+        message=_message(results, failed),
+        value=f"{len(well)} of {len(results)} healthy",
+        threshold=f"{len(results)} of {len(results)}",
+        samples=len(results),
+        results=tuple(_result_object(result) for result in (*failed, *well)),
+    )
 
 
 def _result_object(result: TargetResult) -> dict[str, Any]:

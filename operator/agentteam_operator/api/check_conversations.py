@@ -79,7 +79,7 @@ def schema_problem(text: str) -> str:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return f"jsonSchema is no JSON Schema of draft 2020-12 at {error.json_path}: {shorten(error.message)}"
-    return next((problem for node in nodes if (problem := _unusable(node))), "")
+    return next((problem for node in nodes if (problem := _unusable(node, schema))), "")
 
 
 def _nodes(value: object, depth: int) -> Iterator[Mapping[str, Any]]:
@@ -97,14 +97,29 @@ def _nodes(value: object, depth: int) -> Iterator[Mapping[str, Any]]:
             yield from _nodes(below, depth + 1)
 
 
-def _unusable(node: Mapping[str, Any]) -> str:
-    """A reference that leads elsewhere, or a pattern that can't be compiled."""
+def _unusable(node: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    """What a well-formed schema asks for and can't have: something from elsewhere, or an expression not of RE2's."""
     for keyword in _REFERENCES:
         target = node.get(keyword)
-        if isinstance(target, str) and not target.startswith("#"):
-            return f"jsonSchema refers to {shorten(target)}, and only references within it (#/...) are followed"
-    of_names = node.get("patternProperties")
-    for pattern in (node.get("pattern"), *(of_names if isinstance(of_names, dict) else ())):
-        if isinstance(pattern, str) and not compiles(pattern):
-            return f"jsonSchema has the pattern {shorten(pattern)}, which is no regular expression in RE2's syntax"
+        if isinstance(target, str) and not _resolves(target, schema):
+            return f"jsonSchema refers to {shorten(target)}, which isn't within it"
+    if isinstance(node.get("patternProperties"), dict):
+        return "jsonSchema has patternProperties, which aren't supported (names of properties can be matched slowly)"
+    pattern = node.get("pattern")
+    if isinstance(pattern, str) and not compiles(pattern):
+        return f"jsonSchema has the pattern {shorten(pattern)}, which is no regular expression in RE2's syntax"
     return ""
+
+
+def _resolves(target: str, schema: Mapping[str, Any]) -> bool:
+    """Whether a reference leads to a schema within the schema itself."""
+    from referencing import Registry  # noqa: PLC0415 - with jsonschema
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415
+    from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+
+    resource = DRAFT202012.create_resource(schema)
+    try:
+        found = Registry().resolver_with_root(resource).lookup(target).contents
+    except (Unresolvable, ValueError, TypeError):
+        return False
+    return isinstance(found, dict | bool)
