@@ -90,8 +90,10 @@ CASES: dict[str, tuple[list[Samples], tuple[str, str, str, str], str]] = {
     "a fault of both beside one of the new revision alone": (
         [_samples(DOWN, control=(DOWN,), name="cancel"), _samples(WRONG, control=(OK,))],
         ("Failed", "ConversationFailed", "0 of 2 passed", "2 of 2"),
-        f"conversation refund failed 1 of 1 on the new revision: {WRONG.message}; the active one passed 1 of 1"
-        + "; failed as well: cancel",
+        (
+            f"conversation refund failed 1 of 1 on the new revision: {WRONG.message}; the active one passed 1 of 1"
+            "; failed as well: cancel"
+        ),
     ),
     "the active one can't be reached": (
         [_samples(WRONG, control=(GONE,))],
