@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     converse = commands.add_parser(
         "converse",
         help="have golden conversations with servers",
-        description="Have the conversations of AGENTTEAM_CONVERSATION_0 and so on, one JSON document each.",
+        description="Have a manifest's conversations, or those of AGENTTEAM_CONVERSATION_0 and so on, one JSON each.",
     )
     _add_converse_options(converse)
     converse.set_defaults(command=_converse)
@@ -69,6 +69,7 @@ def _add_probe_options(probe: argparse.ArgumentParser) -> None:
 
 
 def _add_converse_options(converse: argparse.ArgumentParser) -> None:
+    converse.add_argument("manifest", nargs="?", type=Path, help="AgentTeam manifest (default: the environment)")
     _add_common_options(converse)
     converse.add_argument(
         "--control", action="append", default=[], metavar="URL", help="a server of another revision, to compare with"
@@ -118,6 +119,7 @@ def _converse(options: argparse.Namespace) -> int:
     from agent_server.golden.samples import ConverseOptions  # noqa: PLC0415
 
     return converse(
+        options.manifest,
         ConverseOptions(
             targets=tuple(options.target),
             controls=tuple(options.control),

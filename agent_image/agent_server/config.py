@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from agentteam_operator.api.conversations import Conversation
 from agentteam_operator.api.revision import RevisionDocument, revision_hash
 from agentteam_operator.api.spec import RevisionSpec
 from agentteam_operator.api.validation import problems_of, read_team
@@ -49,6 +50,20 @@ def load_team(path: Path, *, expected_revision: str = "") -> ServedTeam:
             [f"{path}: revision is {team.revision}, not {expected_revision} (AUTOGEN_REVISION): mount its ConfigMap"]
         )
     return team
+
+
+def load_conversations(path: Path) -> tuple[Conversation, ...]:
+    """The golden conversations of the AgentTeam in the file at `path`.
+
+    Raises:
+        ConfigError: the file can't be read, something in it is wrong, or it has no conversation.
+    """
+    team, problems = read_team(_read_document(path))
+    if team is None or problems:
+        raise ConfigError([str(problem) for problem in problems])
+    if not team.spec.rollout.conversations:
+        raise ConfigError([f"{path}: spec.rollout.conversations is empty: write one"])
+    return team.spec.rollout.conversations
 
 
 def _read_document(path: Path) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """`agent-server converse`: has golden conversations with servers and writes the gate's verdict; runs as a Job.
 
-The conversations come from the environment, one JSON document each: AGENTTEAM_CONVERSATION_0 and so on. The verdict
-(agent_server.verdict) has one result for each: {"conversation", "passed", "value", "threshold", "control" (where the
-active revision was asked), "tokens", "failures": [{"sample", "target", "reason", "message"}]}.
+The conversations come from the environment, one JSON document each: AGENTTEAM_CONVERSATION_0 and so on; by hand, from
+a manifest. The verdict (agent_server.verdict) has one result for each: {"conversation", "passed", "value", "threshold",
+"control" (where the active revision was asked), "tokens", "failures": [{"sample", "target", "reason", "message"}]}.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from agentteam_operator.api.conversations import ENVIRONMENT_PREFIX, Conversatio
 from agentteam_operator.api.field_problems import problems_of
 from pydantic import ValidationError
 
+from agent_server.config import ConfigError, load_conversations
 from agent_server.golden.judgement import conversations_verdict
 from agent_server.golden.samples import ConverseOptions, have_all
 from agent_server.verdict import publish
@@ -26,14 +27,14 @@ from agent_server.verdict import publish
 _USED_WRONGLY = 2
 
 
-def converse(options: ConverseOptions, termination_log: Path | None) -> int:
-    """Have the environment's conversations; print the verdict, and write it to `termination_log`.
+def converse(manifest: Path | None, options: ConverseOptions, termination_log: Path | None) -> int:
+    """Have the conversations of the manifest, or of the environment; print the verdict, and write it to the log.
 
-    Returns 0 if it's passed, 1 if it's failed, 3 if it's inconclusive, and 2 if the environment has no conversations.
+    Returns 0 if it's passed, 1 if it's failed, 3 if it's inconclusive, and 2 if there are no conversations to have.
     """
     try:
-        conversations = read_conversations(os.environ)
-    except ValueError as error:
+        conversations = read_conversations(os.environ) if manifest is None else load_conversations(manifest)
+    except (ConfigError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command's output
         return _USED_WRONGLY
     return publish(conversations_verdict(asyncio.run(have_all(conversations, options))), termination_log)

@@ -18,6 +18,8 @@ from agentteam_operator.api.conversations import Conversation
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.unit.api.manifests import Document, team
+
 OPTIONS = ConverseOptions(
     targets=(), controls=(), revision="green", concurrency=4, timeout_seconds=5, deadline_seconds=20
 )
@@ -227,6 +229,31 @@ def test_conversations_are_read_in_the_order_of_their_numbers() -> None:
     }
     found = read_conversations({**environment, "AGENTTEAM_CONVERSATION_X": "other"})
     assert [conversation.name for conversation in found] == ["c0", "c2", "c10"]
+
+
+MANIFESTS: dict[str, tuple[Document, int, str]] = {
+    "a conversation": ({"rollout": {"conversations": [GREETING]}}, 1, ""),
+    "none": ({}, 2, "spec.rollout.conversations is empty: write one"),
+    "a wrong one": ({"rollout": {"conversations": [{"name": "greet"}]}}, 2, "conversations[0].turns: is required"),
+}
+
+
+@pytest.mark.parametrize(("spec", "status", "message"), MANIFESTS.values(), ids=MANIFESTS.keys())
+def test_by_hand_the_conversations_come_from_a_manifest(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    unused_tcp_port: int,
+    spec: Document,
+    *,
+    status: int,
+    message: str,
+) -> None:
+    path = tmp_path / "team.json"
+    path.write_text(json.dumps(team(spec)))
+    assert main(["converse", str(path), "--target", f"http://127.0.0.1:{unused_tcp_port}"]) == status
+    output = capsys.readouterr()
+    assert message in output.err
+    assert ("conversation greet failed 1 of 1" in output.out) == (status == 1)
 
 
 @pytest.mark.parametrize("concurrency", ["0", "17", "many"])

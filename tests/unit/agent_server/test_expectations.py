@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from agent_server.golden.chat import INVALID_ANSWER, REVISION_MISMATCH, TIMEOUT, UNREACHABLE
 from agent_server.golden.expectations import Answer, failures_of
 from agentteam_operator.api.conversations import Expectation
+
+from tests.support.agent_server import REPO
 
 LIMIT_SECONDS = 20
 
@@ -155,6 +158,17 @@ def test_each_field_has_a_row_in_both_tables() -> None:
     fields = {field.alias for field in Expectation.model_fields.values()}
     assert {field for expect, _ in MET.values() for field in expect} == fields
     assert {field for expect, _, _ in NOT_MET.values() for field in expect} == fields
+
+
+def test_the_reference_page_names_each_field_and_each_reason() -> None:
+    told = (REPO / "docs" / "rollout.md").read_text(encoding="utf-8")
+    assert {
+        str(field.alias) for field in Expectation.model_fields.values() if f"| `{field.alias}` |" not in told
+    } == set()
+    page = (REPO / "docs" / "agent-server.md").read_text(encoding="utf-8")
+    reasons = {reason for _, _, failures in NOT_MET.values() for reason, _ in failures}
+    reasons |= {TIMEOUT, UNREACHABLE, REVISION_MISMATCH, INVALID_ANSWER}
+    assert {reason for reason in reasons if f"`{reason}`" not in page} == set()
 
 
 def test_what_a_team_says_is_told_in_one_short_line_without_secrets() -> None:
