@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from agentteam_operator.api.patterns import compiles
 from agentteam_operator.api.revision import RevisionDocument, revision_document
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.validation import read_team, validate
@@ -181,6 +182,36 @@ def test_the_api_server_and_the_models_agree_on_every_weight(api_server: ApiServ
         else:
             [(_, message)] = answer.causes
             assert message.endswith(f"the nearest that can is {nearest_weight(weight, pods)}"), weight
+
+
+PATTERNS = (
+    *("(?i)a+", "a**", "a++", "a{2,1}", "a{,2}", "x{1000}", "x{1001}", "(x{500}){500}", "a|", "", "*", "(", "\\", "\n"),
+    *(r"\p{Greek}", r"\pX", "[[:alpha:]]", "[[:foo:]]", r"\x{10FFFF}", r"\x{110000}", r"\u00e9", r"\Q.\E", "(?#c)a"),
+    *(
+        "(?P<n>a)",
+        "(?<n>a)",
+        "(?P<n>a)(?P<n>b)",
+        "(?P=n)",
+        r"\1",
+        "(?=a)",
+        "(?<!a)",
+        r"\A",
+        r"\z",
+        r"\Z",
+        "(?x) a",
+        "é+",
+    ),
+)
+
+
+def test_the_api_server_and_the_models_agree_on_every_pattern(api_server: ApiServer) -> None:
+    def is_admitted(pattern: str) -> bool:
+        conversation = {"name": "c", "turns": [{"user": "hi"}], "expect": {"matches": pattern}}
+        return api_server.dry_run(team({"rollout": {"conversations": [conversation]}})).status == HTTPStatus.CREATED
+
+    admitted = {pattern for pattern in PATTERNS if is_admitted(pattern)}
+    assert admitted == {pattern for pattern in PATTERNS if compiles(pattern)}
+    assert len(PATTERNS) / 4 < len(admitted) < len(PATTERNS) * 3 / 4
 
 
 def _without_empty_objects(value: Any) -> Any:  # noqa: ANN401 - any JSON value

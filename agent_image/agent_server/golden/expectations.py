@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from agentteam_operator.api.conversations import Expectation
@@ -18,6 +19,9 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from agent_server.verdict import one_line, quoted
+
+_MOST_SCHEMA_ERRORS = 10
+"""Of one answer; a long list of wrong entries has one for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def _valid(expect: Expectation, last: Answer) -> Iterator[Failure]:
         yield Failure("NotJson", f"answer isn't JSON {_said(last)}")
         return
     try:
-        for error in _validator(expect.json_schema).iter_errors(document):
+        for error in islice(_validator(expect.json_schema).iter_errors(document), _MOST_SCHEMA_ERRORS):
             place, why = one_line(error.json_path, 60), one_line(error.message, 100)
             yield Failure("SchemaMismatch", f"answer isn't valid under jsonSchema at {place}: {why}")
     except RecursionError:

@@ -18,6 +18,7 @@ from agentteam_operator.api.conversations import Conversation
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.support.waiting import eventually
 from tests.unit.api.manifests import Document, team
 
 OPTIONS = ConverseOptions(
@@ -180,6 +181,18 @@ async def test_only_so_many_samples_run_at_once(serve: Serve, concurrency: int) 
     await _have(options, {**GREETING, "samples": 6}, {**GREETING, "name": "again", "samples": 6})
     assert asked.most_running == concurrency
     assert len(asked.messages) == 12
+
+
+async def test_a_sample_and_its_control_begin_side_by_side(serve: Serve) -> None:
+    gate = asyncio.Event()
+    green, blue = await serve(Reply(gate=gate)), await serve(Reply(gate=gate), revision="blue")
+    options = replace(OPTIONS, targets=(green.url,), controls=(blue.url,), concurrency=2)
+    having = asyncio.create_task(_have(options, {**GREETING, "samples": 3}))
+    await eventually(lambda: green.running + blue.running == 2)
+    assert (green.running, blue.running) == (1, 1)
+    gate.set()
+    [had] = await having
+    assert len(had.candidate) == len(had.control) == 3
 
 
 async def test_controls_are_asked_the_same_and_must_be_of_another_revision(serve: Serve) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -152,6 +153,13 @@ NOT_MET: dict[str, tuple[dict[str, Any], tuple[Answer, ...], list[tuple[str, str
 def test_not_met(expect: dict[str, Any], answers: tuple[Answer, ...], failures: list[tuple[str, str]]) -> None:
     found = failures_of(Expectation.parse(expect), answers)
     assert [(failure.reason, failure.message) for failure in found] == failures
+
+
+def test_an_answer_that_is_wrong_all_over_is_told_in_part() -> None:
+    expect = Expectation.parse({"jsonSchema": '{"items": {"type": "number"}}'})
+    found = failures_of(expect, (_answer(json.dumps(["x"] * 100_000)),))
+    assert len(found) == 10
+    assert found[9].message == "answer isn't valid under jsonSchema at $[9]: 'x' is not of type 'number'"
 
 
 def test_each_field_has_a_row_in_both_tables() -> None:
