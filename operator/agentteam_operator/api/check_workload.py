@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from agentteam_operator.api.field_problems import Found
+from agentteam_operator.api.hooks import HOOK_VARIABLES, HOOK_VARIABLES_MESSAGE, HookJob
 from agentteam_operator.api.pod import (
     RESERVED_ENV_NAMES,
     RESERVED_KEY_PREFIXES,
@@ -83,6 +84,13 @@ def check_variable(variable: EnvVar) -> Found:
         yield "", variable.name, message
     if variable.name.upper() in RESERVED_ENV_NAMES:
         yield ".name", variable.name, f"variable {variable.name} belongs to the operator: remove it"
+
+
+def check_hook_job(job: HookJob) -> Found:
+    """Variables that the operator sets itself."""
+    for variable in job.env:
+        if variable.name in HOOK_VARIABLES:
+            yield ".env", variable.name, HOOK_VARIABLES_MESSAGE
 
 
 def check_env_source(source: EnvSource) -> Found:

@@ -17,6 +17,7 @@ from agentteam_operator.api import check_conversations, check_rollout, check_tea
 from agentteam_operator.api.base import DNS_LABEL_PATTERN, ApiModel
 from agentteam_operator.api.conversations import Conversation, Expectation
 from agentteam_operator.api.field_problems import FieldProblem, Found, shorten
+from agentteam_operator.api.hooks import HookJob
 from agentteam_operator.api.models import ModelSpec
 from agentteam_operator.api.pod import EnvSource, EnvVar, PodSettings, Toleration
 from agentteam_operator.api.resource import MAX_NAME_LENGTH
@@ -125,6 +126,7 @@ _CHECKS: dict[type[BaseModel], Callable[[Any], Found]] = {
     EnvVar: check_workload.check_variable,
     Toleration: check_workload.check_toleration,
     EnvSource: check_workload.check_env_source,
+    HookJob: check_workload.check_hook_job,
     Volume: check_workload.check_volume,
     VolumeMount: check_workload.check_mount,
     RolloutSettings: check_conversations.check_size,

@@ -52,6 +52,8 @@ class RevisionMetadata(ApiModel):
     """The revision's hash."""
     builder_version: str
     """Version of the operator that wrote the document."""
+    restart: str | None = None
+    """What tells it from other revisions of the same spec; only there when a person had it made anew."""
 
 
 class RevisionDocument(ApiModel):
@@ -94,13 +96,27 @@ def revision_hash(spec: RevisionSpec) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:HASH_LENGTH]
 
 
+def restarted_hash(spec_hash: str, nonce: str) -> str:
+    """The identity of what a person had made anew of the same spec: a revision of its own, with gates of its own."""
+    return hashlib.sha256(f"{spec_hash}/{nonce}".encode()).hexdigest()[:HASH_LENGTH] if nonce else spec_hash
+
+
+def identity(document: RevisionDocument) -> str:
+    """The hash that a document's revision must have."""
+    return restarted_hash(revision_hash(document.spec), document.metadata.restart or "")
+
+
 def revision_document(
-    spec: RevisionSpec, *, name: str, namespace: str, default_image: str, builder_version: str
+    spec: RevisionSpec, *, name: str, namespace: str, default_image: str, builder_version: str, restart: str = ""
 ) -> RevisionDocument:
     """The document of a revision. An empty `spec.image` is resolved to `default_image`, now and for good."""
     return RevisionDocument(
         metadata=RevisionMetadata(
-            name=name, namespace=namespace, revision=revision_hash(spec), builder_version=builder_version
+            name=name,
+            namespace=namespace,
+            revision=restarted_hash(revision_hash(spec), restart),
+            builder_version=builder_version,
+            restart=restart or None,
         ),
         image=spec.image or default_image,
         spec=_revision_part(spec),

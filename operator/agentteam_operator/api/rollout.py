@@ -9,6 +9,7 @@ from pydantic import Field
 
 from agentteam_operator.api.base import ATOMIC, SET, ApiModel, Rule, list_map
 from agentteam_operator.api.conversations import Conversations
+from agentteam_operator.api.hooks import Hook
 
 
 class HealthComponent(StrEnum):
@@ -210,14 +211,22 @@ class RolloutSettings(ApiModel):
 
     ready_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     """Longest time for the new pods to get ready, in seconds; then the change is rolled back."""
+    hooks: Annotated[tuple[Hook, ...], Field(max_length=10, json_schema_extra=list_map("name"))] = ()
+    """Tests of your own, run as Jobs: before the new revision gets any traffic, or once it has all of it."""
     conversations: Conversations = ()
-    """Golden conversations: had with the new pods before they get any traffic. Empty: none."""
+    """Golden conversations: had with the new pods before they get any traffic, and again once they have all of it.
+    Empty: none."""
+    conversations_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 600
+    """Longest time for all golden conversations together, in seconds; then they have failed."""
     health: HealthGate = HealthGate()
-    """The health gate before any traffic."""
+    """The health gate: before any traffic, and again for all pods once they have all of it."""
     traffic: TrafficSettings = TrafficSettings()
     """How traffic moves to the new revision."""
     analysis: AnalysisSettings = AnalysisSettings()
     """How the new revision is judged while both revisions serve."""
+    auto_promote: bool = True
+    """Whether a new revision that has passed its tests and the health gate gets traffic by itself. If not, the rollout
+    waits there for a person's promote."""
     promotion_timeout_seconds: Annotated[int, Field(ge=0, le=2_592_000)] = 86_400
     """How long a paused rollout waits for a person, in seconds; then it is rolled back."""
     watch_seconds: Annotated[int, Field(ge=0, le=604_800)] = 600

@@ -15,7 +15,7 @@ from agentteam_operator.api.base import LenientModel, Time
 from agentteam_operator.api.rollout import TrafficMode
 
 MAX_TRANSITIONS = 20
-MAX_GATES = 10
+MAX_GATES = 32
 
 
 class TeamPhase(StrEnum):
@@ -35,6 +35,7 @@ class Phase(StrEnum):
 
     VALIDATING = "Validating"
     PREPARING = "Preparing"
+    TESTING = "Testing"
     HEALTH_CHECKING = "HealthChecking"
     SHIFTING = "Shifting"
     WATCHING = "Watching"
@@ -102,11 +103,13 @@ class RolloutStatus(LenientModel):
         default=TrafficMode.GRADUAL, description="How its traffic goes over: spec.rollout.traffic.mode as it began."
     )
     started_at: Time = Field(description="When the rollout began.")
-    stale_annotations: list[str] = Field(
-        default_factory=list,
-        max_length=2,
-        description="A person's annotations that named the candidate before its rollout began: not meant for it.",
+    only_health: bool = Field(
+        default=False,
+        description="True when the change touches nothing but resources, telemetry, labels and scheduling: readiness "
+        "and health are its gates.",
     )
+    held_by_person: bool = Field(default=False, description="True when a person asked to wait before any traffic.")
+    paused_in: Phase | None = Field(default=None, description="Where the rollout stood when it began to wait.")
     phase_started_at: Time = Field(description="When its phase began.")
     deadline: Time | None = Field(
         default=None,
@@ -162,6 +165,43 @@ class Condition(LenientModel):
     last_transition_time: Time = Field(description="When the status last changed.")
 
 
+class ActionName(StrEnum):
+    """What a person can tell the operator, as the annotation agentteam.dev/<action>."""
+
+    PROMOTE = "promote"
+    ABORT = "abort"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+    ROLLBACK = "rollback"
+    RESTART = "restart"
+
+
+class ActionStatus(LenientModel):
+    """What became of a person's word: the last one of each action."""
+
+    action: ActionName = Field(description="promote, abort, pause, resume, retry, rollback or restart.")
+    value: str = Field(max_length=128, description="The annotation's value: REVISION, or REVISION/NONCE.")
+    at: Time = Field(description="When it was heard.")
+    accepted: bool = Field(description="Whether it was done; if not, the message says why.")
+    message: str = Field(default="", max_length=512, description="In plain words.")
+
+
+class RollbackStatus(LenientModel):
+    """A person's order to go back: it holds until the spec asks for something else, or until a retry."""
+
+    revision: str = Field(max_length=10, description="The revision that is to serve.")
+    instead_of: str = Field(max_length=10, description="What the spec asks for.")
+
+
+class RestartStatus(LenientModel):
+    """A person's order to make what the spec asks for anew: the same spec as another revision."""
+
+    revision: str = Field(max_length=10, description="The new revision.")
+    of: str = Field(max_length=10, description="Hash of the spec that it is made from.")
+    nonce: str = Field(max_length=64, description="What tells it from others of the same spec.")
+
+
 class AgentTeamStatus(LenientModel):
     """What the operator knows of a team, and means to do."""
 
@@ -183,4 +223,9 @@ class AgentTeamStatus(LenientModel):
     revisions: list[RevisionStatus] = Field(
         default_factory=list, max_length=64, description="The revision history, newest first."
     )
+    actions: list[ActionStatus] = Field(
+        default_factory=list, max_length=8, description="The last word of a person of each kind, and what became of it."
+    )
+    rollback_to: RollbackStatus | None = Field(default=None, description="A person's order to go back.")
+    restarted: RestartStatus | None = Field(default=None, description="A person's last order to restart.")
     conditions: list[Condition] = Field(default_factory=list, max_length=16, description="Standard conditions.")

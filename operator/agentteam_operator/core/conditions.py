@@ -82,12 +82,16 @@ def _not_what_was_asked_for(view: View) -> Finding | None:
     rollout, serving, target = view.rollout, view.status.active_revision, view.observed.target
     if view.observed.foreign:
         return intent.invalid(view)
+    back = view.status.rollback_to
+    if back is not None and back.revision == serving:
+        said = f"{_who_serves(view)}, by a person's order; the spec asks for {back.instead_of}"
+        return Finding("RolledBackByPerson", f"{said}: apply another spec, or retry it")
     if rollout and rollout.phase in {Phase.FAILED, Phase.ROLLED_BACK}:
         took = "was refused" if rollout.phase is Phase.FAILED else "was rolled back"
         return Finding(rollout.reason, f"{rollout.revision} {took}, {_who_serves(view)}: {rollout.message}")
     if target != serving and view.failed_before(target):
         said = (
-            f"{target} was rolled back before and isn't tried again, {_who_serves(view)}: change spec.version to try it"
+            f"{target} was rolled back before and isn't tried again, {_who_serves(view)}: retry it, or change the spec"
         )
         return Finding("RevisionFailedBefore", said)
     return intent.invalid(view)  # of what changes in place, so that there was no rollout to refuse it

@@ -10,8 +10,9 @@ differs from the cluster becomes the actions. The status is written before they 
   same actions; nothing depends on what this process remembers.
 * `status.activeRevision` is the traffic's intent. It moves in two places only: to the candidate when the switch is
   committed (Switching -> Switching), and back to the base on entering RollingBack.
-* guards read what was observed (ready pods, EndpointSlices, the probe Job's verdict, the metrics), never what was
-  wished for. A phase is left when its effect is seen in the cluster.
+* guards read what was observed (ready pods, EndpointSlices, the checks' Jobs, the metrics), never what was wished for.
+  A phase is left when its effect is seen in the cluster.
+* a person's word (`core/actions.py`) is heard once, in the tick in which it comes, and refused if it makes no sense.
 * going back needs nothing of the candidate: RollingBack asks only for the old revision's pods.
 * every phase has an absolute deadline, persisted when it is entered. 0 seconds means now.
 
@@ -25,22 +26,23 @@ that one is in (Shifting, Switching) is a step within it: the next weight, or th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agentteam_operator.api.status import MAX_TRANSITIONS, Phase, RolloutStatus, Transition
-from agentteam_operator.core import held, plan, timing, verdicts
+from agentteam_operator.core import actions, held, plan, timing, verdicts
 from agentteam_operator.core.adopt import adopted
 from agentteam_operator.core.conditions import summarize
-from agentteam_operator.core.entering import EFFECTS
-from agentteam_operator.core.gates import Finding, intent, judgement, pods, traffic
+from agentteam_operator.core.difference import only_operational
+from agentteam_operator.core.entering import EFFECTS, checked_again
+from agentteam_operator.core.gates import Finding, checks, intent, judgement, pods, traffic
 from agentteam_operator.core.plan import events
 from agentteam_operator.core.state import Decision, Environment, Observed
 from agentteam_operator.core.view import JUDGED, View
 
 Gate = Callable[[View], Finding | None]
 
-_WEIGHTY = frozenset({Phase.PREPARING, Phase.ROLLING_BACK, Phase.FAILED})
+_WEIGHTY = frozenset({Phase.PREPARING, Phase.AWAITING_PROMOTION, Phase.ROLLING_BACK, Phase.FAILED})
 """Phases that aren't entered on the word of a cache, which may have missed something."""
 
 _BY_SETTINGS = frozenset(
@@ -71,6 +73,10 @@ _INTERRUPTED = (
     Rule(intent.superseded, Phase.ROLLING_BACK),
     Rule(intent.aborted, Phase.ROLLING_BACK),
 )
+_CANT_SERVE = (
+    Rule(pods.refused, Phase.ROLLING_BACK),
+    Rule(pods.broken, Phase.ROLLING_BACK),
+)
 _SERVING_BADLY = (
     Rule(traffic.lost, Phase.ROLLING_BACK),
     Rule(pods.broken, Phase.ROLLING_BACK),
@@ -90,24 +96,37 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
     ),
     Phase.PREPARING: (
         *_INTERRUPTED,
-        Rule(pods.refused, Phase.ROLLING_BACK),
-        Rule(pods.broken, Phase.ROLLING_BACK),
+        *_CANT_SERVE,
         Rule(pods.ready_and_known, Phase.SWITCHING),
+        Rule(checks.to_be_tested, Phase.TESTING),
         Rule(pods.ready, Phase.HEALTH_CHECKING),
         Rule(pods.not_ready_in_time, Phase.ROLLING_BACK),
     ),
+    Phase.TESTING: (
+        *_INTERRUPTED,
+        *_CANT_SERVE,
+        Rule(checks.tests_passed, Phase.HEALTH_CHECKING),
+        Rule(checks.failed, Phase.ROLLING_BACK),
+        Rule(checks.late, Phase.ROLLING_BACK),
+        Rule(checks.asked_others, Phase.TESTING),
+        Rule(checks.undecided_pause, Phase.AWAITING_PROMOTION),
+        Rule(checks.undecided_rollback, Phase.ROLLING_BACK),
+        Rule(checks.undecided_promote, Phase.HEALTH_CHECKING),
+    ),
     Phase.HEALTH_CHECKING: (
         *_INTERRUPTED,
-        Rule(pods.refused, Phase.ROLLING_BACK),
-        Rule(pods.broken, Phase.ROLLING_BACK),
-        Rule(pods.healthy_and_immediate, Phase.SWITCHING),
-        Rule(pods.healthy, Phase.SHIFTING),
-        Rule(pods.probed_others, Phase.HEALTH_CHECKING),
-        Rule(pods.unhealthy, Phase.ROLLING_BACK),
+        *_CANT_SERVE,
+        Rule(checks.healthy_and_held, Phase.AWAITING_PROMOTION),
+        Rule(checks.healthy_and_immediate, Phase.SWITCHING),
+        Rule(checks.healthy, Phase.SHIFTING),
+        Rule(checks.asked_others, Phase.HEALTH_CHECKING),
+        Rule(checks.failed, Phase.ROLLING_BACK),
+        Rule(checks.late, Phase.ROLLING_BACK),
     ),
     Phase.SHIFTING: (
         *_INTERRUPTED,
         *_SERVING_BADLY,
+        Rule(intent.paused, Phase.AWAITING_PROMOTION),
         Rule(judgement.last_step_held, Phase.WATCHING),
         Rule(judgement.step_held, Phase.SHIFTING),
         Rule(traffic.strays_stayed, Phase.ROLLING_BACK),
@@ -119,6 +138,7 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
     Phase.WATCHING: (
         *_INTERRUPTED,
         *_SERVING_BADLY,
+        Rule(intent.paused, Phase.AWAITING_PROMOTION),
         Rule(judgement.watched, Phase.SWITCHING),
         Rule(traffic.strays_stayed, Phase.ROLLING_BACK),
         Rule(judgement.settings_unread, Phase.AWAITING_PROMOTION),
@@ -129,7 +149,13 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
         *_INTERRUPTED,
         *_SERVING_BADLY,
         Rule(judgement.acquitted_while_serving, Phase.COMPLETED),
+        Rule(intent.promoted_untested, Phase.HEALTH_CHECKING),
+        Rule(intent.promoted_by_steps, Phase.SHIFTING),
         Rule(intent.promoted, Phase.SWITCHING),
+        Rule(intent.resumed_test, Phase.TESTING),
+        Rule(intent.resumed_shift, Phase.SHIFTING),
+        Rule(intent.resumed_watch, Phase.WATCHING),
+        Rule(intent.resumed_settling, Phase.SETTLING),
         Rule(judgement.acquitted_in_pause, Phase.SWITCHING),
         Rule(judgement.nobody_promoted, Phase.ROLLING_BACK),
     ),
@@ -146,7 +172,9 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
     Phase.SETTLING: (
         *_INTERRUPTED,
         *_SERVING_BADLY,
+        Rule(checks.failed, Phase.ROLLING_BACK),
         Rule(judgement.settled, Phase.COMPLETED),
+        Rule(checks.late, Phase.ROLLING_BACK),
         *_NO_VERDICT,
         Rule(judgement.undecided_promote, Phase.COMPLETED),
         Rule(pods.fewer_than_before, Phase.ROLLING_BACK),
@@ -167,6 +195,7 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
         Rule(intent.reverted, Phase.COMPLETED),
         Rule(intent.new_target, Phase.VALIDATING),
         Rule(intent.mended, Phase.VALIDATING),
+        Rule(checks.recovered_untested, Phase.TESTING),
         Rule(pods.recovered, Phase.HEALTH_CHECKING),
     ),
 }
@@ -180,9 +209,8 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as it will be read back from the status
     spec = held.spec_in_force(observed)
     view = View(observed=observed, environment=environment, now=now, spec=spec, status=observed.status)
-    view = _forget_stale_annotations(view)
     if not view.spec.suspend:
-        view = advance(verdicts.judge(adopted(view)))
+        view = advance(verdicts.judge(actions.heard(adopted(view))))
     view = view.with_status(summarize(view))
     if view.spec.suspend:
         return Decision(status=view.status)
@@ -224,19 +252,11 @@ def advance(view: View) -> View:
         view = _enter(view, rule.to, found)
 
 
-def _forget_stale_annotations(view: View) -> View:
-    """One that was removed or changed since the rollout began is a person's word again once it is set anew."""
-    rollout = view.rollout
-    if rollout is None or not rollout.stale_annotations:
-        return view
-    naming = view.annotations_naming(rollout.revision)
-    still = [annotation for annotation in rollout.stale_annotations if annotation in naming]
-    update = {"rollout": rollout.model_copy(update={"stale_annotations": still})}
-    return view.with_status(view.status.model_copy(update=update))
-
-
 def _note_progress(view: View) -> View:
-    """Write down what was reached: the step's weight, from which its hold and the time for a verdict count."""
+    """Write down what was reached: the step's weight, from which its hold and the time for a verdict count.
+
+    And that pods were asked after the switch which are gone: others are asked then, within the same deadline.
+    """
     rollout = view.rollout
     if rollout is None:
         return view
@@ -245,7 +265,8 @@ def _note_progress(view: View) -> View:
     if rollout.phase is Phase.SHIFTING and rollout.step_started_at is None and reached:
         update["step_started_at"] = view.now
         update["deadline"] = view.after(timing.step_seconds(view))
-    return view.with_status(view.status.model_copy(update={"rollout": rollout.model_copy(update=update)}))
+    view = view.with_status(view.status.model_copy(update={"rollout": rollout.model_copy(update=update)}))
+    return checked_again(view) if view.phase is Phase.SETTLING and checks.asked_others(view) else view
 
 
 def _enter(view: View, to: Phase, found: Finding) -> View:
@@ -255,7 +276,7 @@ def _enter(view: View, to: Phase, found: Finding) -> View:
         raise AssertionError(f"phase {to} was entered without a rollout")
     rollout = _restart_clock(view, rollout, to, found)
     status = view.status.model_copy(update={"rollout": rollout})
-    entered = view.with_status(status)
+    entered = replace(view.with_status(status), said=frozenset())  # a word is heard once
     return EFFECTS[to](entered, view.phase) if to in EFFECTS else entered
 
 
@@ -267,11 +288,18 @@ def _begin(view: View) -> RolloutStatus:
         base_revision=view.rollout.revision if view.stranded and view.rollout else view.status.active_revision,
         mode=view.settings.traffic.mode,
         gates_skipped=view.retained(view.observed.target),
+        only_health=only_operational(view),
         earlier=events.told_of(view)[-MAX_TRANSITIONS:],
         started_at=view.now,
-        stale_annotations=view.annotations_naming(view.observed.target),
+        attempt=_first_attempt(view),
         phase_started_at=view.now,
     )
+
+
+def _first_attempt(view: View) -> int:
+    """The number of its first checks: those of an earlier rollout of the same revision have their Jobs' names."""
+    before = view.rollout
+    return before.attempt + 1 if before and before.revision == view.observed.target else 1
 
 
 def _restart_clock(view: View, rollout: RolloutStatus, to: Phase, found: Finding) -> RolloutStatus:
@@ -286,6 +314,7 @@ def _restart_clock(view: View, rollout: RolloutStatus, to: Phase, found: Finding
             "phase": to,
             "phase_started_at": view.now,
             "deadline": view.after(seconds) if seconds is not None else None,
+            "paused_in": rollout.phase if pausing else None,
             "step": step,
             "attended_seconds": rollout.attended_seconds if pausing else 0,
             "judged_seconds": rollout.judged_seconds if pausing else 0,

@@ -39,12 +39,22 @@ def _preparing(view: View, _source: Phase | None) -> View:
     )
 
 
-def _health_checking(view: View, source: Phase | None) -> View:
+def checked_again(view: View, _source: Phase | None = None) -> View:
     """A check after another one needs a Job of its own name."""
-    if source not in {Phase.FAILED, Phase.HEALTH_CHECKING} or view.rollout is None:
+    if view.rollout is None:
         return view
     rollout = view.rollout.model_copy(update={"attempt": view.rollout.attempt + 1})
     return view.with_status(view.status.model_copy(update={"rollout": rollout}))
+
+
+def _testing(view: View, source: Phase | None) -> View:
+    """The same tests once more, after other pods' or a person's pause."""
+    return view if source is Phase.PREPARING else checked_again(view)
+
+
+def _health_checking(view: View, source: Phase | None) -> View:
+    """The same check once more, after other pods', or of a first revision that was given up."""
+    return checked_again(view) if source in {Phase.FAILED, Phase.HEALTH_CHECKING} else view
 
 
 def _switching(view: View, source: Phase | None) -> View:
@@ -119,8 +129,10 @@ def _note_outcome(view: View, outcome: Outcome) -> View:
 EFFECTS: Mapping[Phase, Callable[[View, Phase | None], View]] = {
     Phase.VALIDATING: _validating,
     Phase.PREPARING: _preparing,
+    Phase.TESTING: _testing,
     Phase.HEALTH_CHECKING: _health_checking,
     Phase.SWITCHING: _switching,
+    Phase.SETTLING: checked_again,
     Phase.ROLLING_BACK: _rolling_back,
     Phase.COMPLETED: _completed,
     Phase.ROLLED_BACK: _given_up,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from agentteam_operator.api.resource import (
     ANNOTATION_SCHEMA_HASH,
     API_VERSION,
@@ -31,11 +33,8 @@ ROLE_PROBE = "probe"
 COMPONENT_SERVER = "agent-server"
 COMPONENT_PROBE = "probe"
 
-ANNOTATION_PROMOTE = f"{GROUP}/promote"
-ANNOTATION_ABORT = f"{GROUP}/abort"
-PERSONS_ANNOTATIONS = (ANNOTATION_PROMOTE, ANNOTATION_ABORT)
-"""A person's word on a candidate, which is named by its hash."""
-
+ANNOTATION_CHECK = f"{GROUP}/check"
+"""On a Job: which check it makes."""
 ANNOTATION_MANIFEST_HASH = f"{GROUP}/manifest-hash"
 
 CONTAINER = "agent"
@@ -47,6 +46,11 @@ METRICS_PORT_NAME = "metrics"
 CONFIG_KEY = "app.yaml"
 CONFIG_MOUNT_PATH = "/etc/agentteam"
 SECRETS_MOUNT_PATH = "/var/run/secrets/agentteam"
+
+
+def action_annotation(action: str) -> str:
+    """The annotation by which a person tells the operator to do this."""
+    return f"{GROUP}/{action}"
 
 
 def revision_object(team: str, revision: str) -> str:
@@ -64,9 +68,23 @@ def preview_service(team: str) -> str:
     return f"{team}-preview"
 
 
-def health_job(team: str, revision: str, attempt: int = 1) -> str:
-    """Name of the Job that probes the candidate's pods; of 63 characters at most, so its number begins anew at 9999."""
-    return f"{team}-{revision}-health-{(attempt - 1) % 9999 + 1}"
+def hook_check(hook: str) -> str:
+    """Name of the check that a hook of this name is."""
+    return f"hook/{hook}"
+
+
+def check_job(team: str, revision: str, check: str, attempt: int = 1) -> str:
+    """Name of the Job that makes a check on the candidate; of 63 characters at most, so its number begins anew at 9999.
+
+    A hook's own name may be too long for it, and stands in an annotation.
+    """
+    slug = _JOB_SLUGS.get(check) or f"h{hashlib.sha256(check.encode()).hexdigest()[:5]}"
+    return f"{team}-{revision}-{slug}-{(attempt - 1) % 9999 + 1}"
+
+
+CHECK_HEALTH = "health"
+CHECK_CONVERSATIONS = "conversations"
+_JOB_SLUGS = {CHECK_HEALTH: "health", CHECK_CONVERSATIONS: "tests"}
 
 
 def server_selector(team: str, revision: str | None = None) -> dict[str, str]:

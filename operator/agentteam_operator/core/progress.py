@@ -7,13 +7,14 @@ the pods, so that it costs no write of its own each second.
 from __future__ import annotations
 
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
-from agentteam_operator.core import refusals
+from agentteam_operator.core import checks, refusals
 from agentteam_operator.core.gates import intent, judgement, traffic
 from agentteam_operator.core.view import View, stuck_words
 
 _MOVING = {
     Phase.VALIDATING: "validating",
     Phase.PREPARING: "starting pods of",
+    Phase.TESTING: "testing",
     Phase.HEALTH_CHECKING: "checking the health of",
     Phase.SHIFTING: "shifting traffic to",
     Phase.WATCHING: "watching",
@@ -35,8 +36,8 @@ def _held(view: View, rollout: RolloutStatus) -> str:
             return intent.awaits_former(view)
         case Phase.PREPARING:
             return _refused(view) or _stuck_pods(view)
-        case Phase.HEALTH_CHECKING:
-            return _refused(view) or (view.probe.message if view.probe and not view.probe.finished else "")
+        case Phase.TESTING | Phase.HEALTH_CHECKING:
+            return _refused(view) or _open_checks(view)
         case Phase.SHIFTING:
             return _held_step(view, rollout)
         case Phase.WATCHING | Phase.SETTLING:
@@ -45,6 +46,15 @@ def _held(view: View, rollout: RolloutStatus) -> str:
             return f"{rollout.weight} %, not decided yet: {undecided}" if undecided else ""
         case _:
             return ""
+
+
+def _open_checks(view: View) -> str:
+    """Which of several checks are still to come, and what keeps one from it."""
+    stuck = next((job.message for check in checks.unfinished(view) if (job := view.job(check)) and job.message), "")
+    if stuck or view.phase is Phase.HEALTH_CHECKING:
+        return stuck
+    open_ones = ", ".join(checks.words(check) for check in checks.unfinished(view))
+    return f"waiting for {open_ones}" if open_ones else ""
 
 
 def _refused(view: View) -> str:

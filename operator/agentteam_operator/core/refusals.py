@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentteam_operator.core import names
+from agentteam_operator.core import checks, names
 from agentteam_operator.core.state import Refusal
 from agentteam_operator.core.view import View
 
@@ -20,7 +20,7 @@ def of_candidate(view: View) -> Refusal | None:
         ("ServiceAccount", team),
         ("ConfigMap", revision),
         ("Deployment", revision),
-        ("Job", names.health_job(team, rollout.revision, rollout.attempt)),
+        *(("Job", job) for job in checks.job_names(view, checks.wanted(view))),
     }
     found = [refusal for refusal in view.observed.refusals if (refusal.kind, refusal.name) in needed]
     return min(found, key=lambda refusal: not refusal.final, default=None)

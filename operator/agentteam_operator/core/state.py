@@ -104,18 +104,25 @@ class ServiceObserved:
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeObserved:
-    """The candidate's probe Job."""
+class JobObserved:
+    """A Job that makes a check on the candidate."""
 
     finished: bool
     succeeded: bool
     message: str = ""
-    """In plain words what failed, from the Job's termination message, or from its conditions when it left none; of one
-    that isn't finished, why its pod isn't made."""
-    attempt: int = 1
-    """Which of the rollout's health checks it is."""
+    """In plain words what was found, from the Job's termination message, or from its conditions when it left none; of
+    one that isn't finished, why its pod isn't made."""
     created_at: datetime | None = None
     """When the pods that it asks were chosen."""
+    waiting_reason: str = ""
+    """Of one that isn't finished: its container's waiting reason, such as ImagePullBackOff."""
+    inconclusive: bool = False
+    """It failed, but says that this isn't the candidate's fault."""
+    reason: str = ""
+    """A CamelCase word of its own for what it found, if it left one."""
+    value: str = ""
+    threshold: str = ""
+    samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,8 @@ class Observed:
     unread: frozenset[str] = frozenset()
     """Fields of the spec of which a part can't be read, and isn't in `spec`."""
     target: str = ""
+    """Hash of the revision that is to serve: what the spec asks for, unless a person ordered otherwise since."""
+    spec_target: str = ""
     """Hash of the revision that the spec asks for; of one that can't be read, a hash that no revision has."""
     revisions: Mapping[str, RevisionObserved] = field(default_factory=dict)
     active_service: ServiceObserved | None = None
@@ -178,7 +187,10 @@ class Observed:
     former: frozenset[tuple[str, str]] = frozenset()
     """(kind, name) of objects in our way that are about to go: those of an earlier team of this name, and their pods.
     None of them is in `foreign`."""
-    probe: ProbeObserved | None = None
+    preview_endpoints: frozenset[str] = frozenset()
+    """Names of the pods behind the preview Service that are ready and not terminating."""
+    jobs: Mapping[str, JobObserved] = field(default_factory=dict)
+    """This team's Jobs, by name."""
     stray_pods: frozenset[str] = frozenset()
     """Names of pods that `server_selector(team)` matches but that are in no `revisions[...].pods`."""
     snapshot: Snapshot | None = None

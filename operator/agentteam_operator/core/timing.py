@@ -5,29 +5,35 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from agentteam_operator.api.status import Phase
-from agentteam_operator.core.build import job
+from agentteam_operator.core import checks, names
 from agentteam_operator.core.gates import intent, judgement, pods
 from agentteam_operator.core.view import View
 
 VERDICT_ALLOWANCE_SECONDS = 15
-"""For the probe Job's verdict to be seen, beyond the Job's own deadline."""
+"""For a check's verdict to be seen, beyond its Job's own deadline."""
 
 
 def deadline_seconds(view: View, phase: Phase) -> float | None:
     """How long a phase may last; None for those that are an end."""
     settings = view.settings
     ready = settings.ready_timeout_seconds
+    settling = 2 * judgement.settle_seconds(view) + judgement.INCONCLUSIVE_HOLD_SECONDS
     return {
         Phase.VALIDATING: intent.FORMER_GOES_SECONDS,
         Phase.PREPARING: ready,
-        Phase.HEALTH_CHECKING: job.deadline_seconds(settings.health) + VERDICT_ALLOWANCE_SECONDS,
+        Phase.TESTING: _checked_seconds(view, checks.tests(view)),
+        Phase.HEALTH_CHECKING: _checked_seconds(view, (names.CHECK_HEALTH,)),
         Phase.SHIFTING: ready,
         Phase.WATCHING: 2 * settings.watch_seconds + judgement.INCONCLUSIVE_HOLD_SECONDS,
         Phase.AWAITING_PROMOTION: settings.promotion_timeout_seconds,
         Phase.SWITCHING: ready,
-        Phase.SETTLING: 2 * judgement.settle_seconds(view) + judgement.INCONCLUSIVE_HOLD_SECONDS,
+        Phase.SETTLING: max(settling, _checked_seconds(view, checks.after_switch(view))),
         Phase.ROLLING_BACK: ready,
     }.get(phase)
+
+
+def _checked_seconds(view: View, wanted: tuple[str, ...]) -> float:
+    return checks.deadline_seconds(view, wanted) + VERDICT_ALLOWANCE_SECONDS
 
 
 def step_seconds(view: View) -> float:

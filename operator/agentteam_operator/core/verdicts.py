@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from agentteam_operator.api.status import MAX_GATES, AgentTeamStatus, GateStatus, Phase, RolloutStatus, Verdict
-from agentteam_operator.core import analysis
+from agentteam_operator.core import analysis, checks
 from agentteam_operator.core.gates import Finding, judgement
+from agentteam_operator.core.gates import checks as checks_gate
+from agentteam_operator.core.gates.pods import HOPELESS
 from agentteam_operator.core.metric_verdict import NO_CONTROL, UNREADABLE
 from agentteam_operator.core.state import PodObserved, RevisionObserved
 from agentteam_operator.core.view import JUDGED, View
@@ -24,16 +27,17 @@ LOOK_ALLOWANCE_SECONDS = 5
 _GATE_OF_PHASE = {
     Phase.VALIDATING: "validation",
     Phase.PREPARING: "readiness",
-    Phase.HEALTH_CHECKING: "health",
 }
+_LATE = frozenset({"HealthCheckTimeout", "CheckTimeout"})
 _NO_VERDICT = frozenset({"Superseded", "Aborted"})
 """Reasons to leave a phase that say nothing of the candidate's quality."""
 
 
 def judge(view: View) -> View:
-    """The view with the metrics' verdicts on the candidate, when it serves and there are metrics."""
+    """The view with the checks' verdicts, and the metrics' when the candidate serves and there are metrics."""
+    view = _with_gates(view, tuple(_checked(view)))
     rollout = view.rollout
-    if rollout is None or rollout.phase not in JUDGED:
+    if rollout is None or rollout.phase not in JUDGED or view.awaits_first_traffic:
         return view
     if not judgement.judged(view):
         return _with_gates(view, () if not view.has_base or rollout.gates_skipped else (_skipped(view),))
@@ -50,6 +54,27 @@ def judge(view: View) -> View:
     status = view.status.model_copy(update={"rollout": rollout.model_copy(update=update)})
     view = replace(view.with_status(status), judgement=found)
     return _with_gates(view, tuple(_gate(view, verdict) for verdict in found.verdicts if _is_news(view, verdict)))
+
+
+def _checked(view: View) -> Iterator[GateStatus]:
+    """What each check of the phase has found, once its Job has ended."""
+    for check in checks.wanted(view):
+        job = view.job(check)
+        ended = job is not None and (job.finished or job.waiting_reason in HOPELESS)
+        if job is None or not ended or checks.replaced(view, job):
+            continue
+        failed = Verdict.INCONCLUSIVE if job.inconclusive else Verdict.FAILED
+        reason = "Passed" if job.succeeded else checks_gate.reason_of_failure(check)
+        yield GateStatus(
+            name=check,
+            verdict=Verdict.PASSED if job.succeeded else failed,
+            value=job.value,
+            threshold=job.threshold,
+            samples=job.samples,
+            reason=job.reason or reason,
+            message=job.message[:1024],
+            at=view.now,
+        )
 
 
 def _is_news(view: View, found: analysis.MetricVerdict) -> bool:
@@ -131,11 +156,14 @@ def _skipped(view: View) -> GateStatus:
 def record(view: View, to: Phase, found: Finding) -> AgentTeamStatus:
     """The status with the verdict of the gate that the phase being left stands for."""
     source = view.phase
+    failed = to in {Phase.ROLLING_BACK, Phase.FAILED}
+    if failed and found.reason in _LATE:
+        return _with_gates(view, tuple(_late(view, found))).status
     # A first revision that was given up gets here from Failed: what it passed then is readiness, too.
-    name = "readiness" if to is Phase.HEALTH_CHECKING else _GATE_OF_PHASE.get(source) if source else None
+    recovered = source is Phase.FAILED and to in {Phase.TESTING, Phase.HEALTH_CHECKING}
+    name = "readiness" if recovered else _GATE_OF_PHASE.get(source) if source else None
     if name is None or found.reason in _NO_VERDICT:
         return view.status
-    failed = to in {Phase.ROLLING_BACK, Phase.FAILED}
     gate = GateStatus(
         name=name,
         verdict=Verdict.FAILED if failed else Verdict.PASSED,
@@ -144,6 +172,14 @@ def record(view: View, to: Phase, found: Finding) -> AgentTeamStatus:
         at=view.now,
     )
     return _with_gates(view, (gate,)).status
+
+
+def _late(view: View, found: Finding) -> Iterator[GateStatus]:
+    """The checks that came to no verdict in time."""
+    for check in checks.unfinished(view):
+        yield GateStatus(
+            name=check, verdict=Verdict.FAILED, reason=found.reason, message=found.message[:1024], at=view.now
+        )
 
 
 def _with_gates(view: View, news: tuple[GateStatus, ...]) -> View:

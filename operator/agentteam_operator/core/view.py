@@ -11,17 +11,20 @@ from functools import cached_property
 
 from agentteam_operator.api.rollout import RolloutSettings, TrafficMode
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus
+from agentteam_operator.api.status import ActionName, AgentTeamStatus, Outcome, Phase, RolloutStatus
 from agentteam_operator.api.weights import nearest_green_pods
 from agentteam_operator.core import names
 from agentteam_operator.core.analysis import Judgement
-from agentteam_operator.core.state import Environment, Observed, PodObserved, ProbeObserved, RevisionObserved
+from agentteam_operator.core.state import Environment, JobObserved, Observed, PodObserved, RevisionObserved
 
 AUTO_FIRST_STEP_SECONDS = 60
 """With automatic steps: how long one new pod serves beside the old ones."""
 
 IN_PROGRESS = frozenset(Phase) - {Phase.COMPLETED, Phase.ROLLED_BACK, Phase.FAILED}
 """Phases in which a candidate is on trial."""
+
+BEFORE_TRAFFIC = frozenset({Phase.VALIDATING, Phase.PREPARING, Phase.TESTING, Phase.HEALTH_CHECKING})
+"""Phases in which the candidate gets no traffic yet."""
 
 JUDGED = frozenset({Phase.SHIFTING, Phase.WATCHING, Phase.AWAITING_PROMOTION, Phase.SWITCHING, Phase.SETTLING})
 """Phases in which the candidate serves and its metrics speak."""
@@ -49,6 +52,8 @@ class View:
     spec: AgentTeamSpec
     status: AgentTeamStatus
     judgement: Judgement | None = None
+    said: frozenset[ActionName] = frozenset()
+    """What a person told the operator to do, heard in this tick and found to make sense."""
 
     def with_status(self, status: AgentTeamStatus) -> View:
         """The same moment after the status moved on."""
@@ -79,11 +84,12 @@ class View:
         """The candidate's objects; the active revision's once it completed."""
         return self._revision(self.rollout.revision) if self.rollout else None
 
-    @cached_property
-    def probe(self) -> ProbeObserved | None:
-        """The Job of the current health check; an earlier one's says nothing any more."""
-        probe = self.observed.probe
-        return probe if probe and self.rollout and probe.attempt == self.rollout.attempt else None
+    def job(self, check: str) -> JobObserved | None:
+        """The Job of a check, in its current attempt: an earlier one's says nothing any more."""
+        if self.rollout is None:
+            return None
+        name = names.check_job(self.observed.team.name, self.rollout.revision, check, self.rollout.attempt)
+        return self.observed.jobs.get(name)
 
     @cached_property
     def blue(self) -> RevisionObserved | None:
@@ -106,9 +112,15 @@ class View:
     @cached_property
     def gradual(self) -> bool:
         """Both colours serve for a time."""
-        if self.rollout is None or self.rollout.gates_skipped:
+        if self.rollout is None or self.rollout.gates_skipped or self.rollout.only_health:
             return False
         return self.has_base and self.rollout.mode is TrafficMode.GRADUAL
+
+    @cached_property
+    def awaits_first_traffic(self) -> bool:
+        """A person is asked before the candidate gets any traffic."""
+        waits = self.phase is Phase.AWAITING_PROMOTION and self.rollout is not None
+        return waits and self.rollout is not None and self.rollout.paused_in in BEFORE_TRAFFIC
 
     @cached_property
     def committed(self) -> bool:
@@ -124,20 +136,8 @@ class View:
 
     @cached_property
     def superseded(self) -> bool:
-        """The spec asks for something else than the candidate."""
+        """Something else than the candidate is asked for."""
         return self.rollout is not None and self.observed.target != self.rollout.revision
-
-    def annotated(self, annotation: str) -> bool:
-        """A person named the candidate in this annotation, and did so since its rollout began."""
-        stale = self.rollout is not None and annotation in self.rollout.stale_annotations
-        return self.rollout is not None and self._names(annotation, self.rollout.revision) and not stale
-
-    def annotations_naming(self, revision: str) -> list[str]:
-        """A person's annotations that name this revision now."""
-        return [annotation for annotation in names.PERSONS_ANNOTATIONS if self._names(annotation, revision)]
-
-    def _names(self, annotation: str, revision: str) -> bool:
-        return self.observed.team.annotations.get(annotation) == revision
 
     def retained(self, revision: str) -> bool:
         """The revision passed before and is still there as it was, so that going back to it needs no gates."""

@@ -12,12 +12,14 @@ from pydantic import ValidationError
 from agentteam_operator.api.redaction import without_secrets
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.core import names
+from agentteam_operator.core.actions import target_in_force
 from agentteam_operator.core.state import (
+    JobObserved,
     Manifest,
     Observed,
     PodObserved,
-    ProbeObserved,
     RevisionObserved,
+    ServiceObserved,
     Snapshot,
     TeamRef,
 )
@@ -26,6 +28,7 @@ from agentteam_operator.observe.pods import is_over, read_pod, read_time, termin
 from agentteam_operator.observe.reading import SpecReading, parse_spec
 from agentteam_operator.observe.services import read_service
 from agentteam_operator.observe.trim import EDITED
+from agentteam_operator.observe.verdict import read_verdict
 
 Objects = Mapping[ObjectKey, Manifest]
 
@@ -63,13 +66,14 @@ def assemble(
     Raises:
         UnknownStatus: when the stored status holds what this version can't read.
     """
-    reading = (read_spec or parse_spec)(team)
+    reading, status = (read_spec or parse_spec)(team), read_status(team)
     observed = Observed(
         team=team_ref(team),
-        status=read_status(team),
+        status=status,
         spec=reading.spec,
         problems=reading.problems,
-        target=reading.target,
+        target=target_in_force(reading.target, status),
+        spec_target=reading.target,
         unread=reading.unread,
         snapshot=snapshot,
         live=live,
@@ -97,10 +101,11 @@ def _with_objects(
         observed,
         revisions=revisions,
         active_service=read_service(names.active_service(ref.name), own, objects),
+        preview_endpoints=_endpoints(read_service(names.preview_service(ref.name), own, objects)),
         children=own,
         foreign=((foreign & claimed) | others) - former,
         former=former | _former_pods(pods, mine, claimed),
-        probe=_probe(ref, status, own, objects, pod_words),
+        jobs=_jobs(own, objects, pod_words),
         stray_pods=frozenset(pod.name for _, pod in pods if pod.name not in mine and not pod.terminating),
     )
 
@@ -211,6 +216,10 @@ def _revision(
     )
 
 
+def _endpoints(service: ServiceObserved | None) -> frozenset[str]:
+    return service.endpoints if service else frozenset()
+
+
 def _replica_failure(deployment: Manifest) -> str:
     """Why the Deployment's pods aren't even made."""
     for condition in deployment.get("status", {}).get("conditions") or []:
@@ -227,45 +236,46 @@ def _made_by(pod: Manifest, deployment: str) -> bool:
     )
 
 
-def _probe(
-    ref: TeamRef, status: AgentTeamStatus, children: Objects, objects: Objects, event_words: Mapping[str, str]
-) -> ProbeObserved | None:
-    """The verdict of the candidate's current probe Job."""
-    if status.rollout is None:
-        return None
-    name = names.health_job(ref.name, status.rollout.revision, status.rollout.attempt)
-    job = children.get(("Job", name))
-    if job is None:
-        return None
+def _jobs(children: Objects, objects: Objects, event_words: Mapping[str, str]) -> dict[str, JobObserved]:
+    """What each of the team's Jobs has found."""
+    return {name: _job(name, item, objects, event_words) for (kind, name), item in children.items() if kind == "Job"}
+
+
+def _job(name: str, job: Manifest, objects: Objects, event_words: Mapping[str, str]) -> JobObserved:
     ended = {
         condition["type"]: condition
         for condition in job.get("status", {}).get("conditions") or []
         if condition.get("status") == "True" and condition.get("type") in {"Complete", "Failed"}
     }
     failed = ended.get("Failed", {})
-    parts = (failed.get("reason", ""), failed.get("message", ""), without_secrets(event_words.get(name, "")))
-    words = _verdict_words(name, objects) or ": ".join(part for part in parts if part)
-    return ProbeObserved(
+    parts = [failed.get("reason", ""), failed.get("message", ""), without_secrets(event_words.get(name, ""))]
+    pod = _pod_of(name, objects)
+    verdict = read_verdict(termination_message(pod) if pod else "")
+    waiting = read_pod(pod) if pod and not ended and pod.get("status", {}).get("phase") == "Pending" else None
+    return JobObserved(
         finished=bool(ended),
         succeeded="Complete" in ended,
-        message=words,
-        attempt=status.rollout.attempt,
+        waiting_reason=waiting.waiting_reason if waiting else "",
+        message=verdict.message or ": ".join(filter(None, [*_stuck(waiting), *parts])),
         created_at=read_time(job["metadata"]["creationTimestamp"]),
+        inconclusive=verdict.inconclusive,
+        reason=verdict.reason,
+        value=verdict.value,
+        threshold=verdict.threshold,
+        samples=verdict.samples,
     )
 
 
-def _verdict_words(job: str, objects: Objects) -> str:
-    """The message of the verdict that the Job's pod left as its last words."""
+def _stuck(pod: PodObserved | None) -> tuple[str, str]:
+    """What keeps a check's pod from starting, but for what keeps every pod for a moment."""
+    return (pod.waiting_reason, pod.message) if pod and pod.message else ("", "")
+
+
+def _pod_of(job: str, objects: Objects) -> Manifest | None:
     for (kind, _), pod in sorted(objects.items()):
         if kind == "Pod" and any(owner.get("name") == job for owner in pod["metadata"].get("ownerReferences") or []):
-            text = termination_message(pod)
-            try:
-                verdict = json.loads(text)
-            except ValueError:
-                verdict = None
-            words = str(verdict.get("message", "")) if isinstance(verdict, dict) else text.strip()
-            return without_secrets(words)
-    return ""
+            return pod
+    return None
 
 
 def _label(item: Manifest, label: str) -> str:

@@ -49,11 +49,16 @@ def claimed_names(team: str, spec: AgentTeamSpec, target: str, status: AgentTeam
     claimed = set(fixed_names(team, spec, target))
     if rollout is not None:
         revisions |= {rollout.revision, rollout.base_revision}
-        claimed.add(("Job", names.health_job(team, rollout.revision, rollout.attempt)))
+        claimed |= {("Job", names.check_job(team, rollout.revision, check, rollout.attempt)) for check in _checks(spec)}
     kinds = ["ConfigMap", "Deployment", "PodDisruptionBudget"]
     if spec.autoscaling:
         kinds.append("HorizontalPodAutoscaler")
     claimed |= {(kind, names.revision_object(team, revision)) for revision in revisions - {""} for kind in kinds}
     claimed |= {("Service", names.active_service(team)), ("Service", names.preview_service(team))}
-    claimed |= {("Job", names.health_job(team, target)), ("PodMonitor", team)}
+    claimed |= {("Job", names.check_job(team, target, check)) for check in _checks(spec)} | {("PodMonitor", team)}
     return frozenset(claimed)
+
+
+def _checks(spec: AgentTeamSpec) -> list[str]:
+    hooks = (names.hook_check(hook.name) for hook in spec.rollout.hooks)
+    return [names.CHECK_HEALTH, names.CHECK_CONVERSATIONS, *hooks]

@@ -34,6 +34,8 @@ DECISIVE = (
 )
 """What an irreversible step depends on; the other kinds are only compared with their manifests."""
 
+_CHECKED = frozenset({Phase.TESTING, Phase.HEALTH_CHECKING, Phase.SETTLING})
+
 STUCK_AFTER_SECONDS = 5.0
 WORDS_KEPT_SECONDS = 10.0
 SPECS_REMEMBERED = 512
@@ -233,9 +235,9 @@ class Observer:
 
 
 def _lacks_its_pod(job: Manifest, entry: Entry) -> bool:
-    """The running health check has no pod: none was ever made, or it is gone with the Job's time."""
+    """The running check has no pod: none was ever made, or it is gone with the Job's time."""
     status = (entry.team or {}).get("status") or {}
-    if (status.get("rollout") or {}).get("phase") != Phase.HEALTH_CHECKING:
+    if (status.get("rollout") or {}).get("phase") not in _CHECKED or job.get("status", {}).get("conditions"):
         return False
     pods = (item for (kind, _), item in entry.children.items() if kind == "Pod")
     owners = (owner for pod in pods for owner in pod["metadata"].get("ownerReferences") or [])
@@ -244,7 +246,7 @@ def _lacks_its_pod(job: Manifest, entry: Entry) -> bool:
 
 def awaits_words(observed: Observed) -> bool:
     """Some pod isn't ready and nothing says why yet: worth another look, though no event will come of it."""
-    if observed.probe is not None and not observed.probe.finished and not observed.probe.message:
+    if any(not job.finished and not job.message for job in observed.jobs.values()):
         return True
     return any(
         not pod.ready and not pod.terminating and not pod.message

@@ -15,11 +15,11 @@ from agentteam_operator.api.status import AgentTeamStatus, Phase, RolloutStatus,
 from agentteam_operator.apply import KubeWriter, NameConflict
 from agentteam_operator.core import names
 from agentteam_operator.core.build import (
+    checks,
     configmap,
     deployment,
     hpa,
     ingress,
-    job,
     pdb,
     service,
     serviceaccount,
@@ -250,7 +250,7 @@ def revision_of(team: TeamRef) -> tuple[Manifest, Manifest, Manifest]:
     return (
         configmap.build(team, document),
         deployment.build(team, document, replicas=2),
-        job.build(team, document, spec.rollout.health, addresses=["10.0.0.1"]),
+        checks.health(team, document, spec.rollout.health, addresses=["10.0.0.1"]),
     )
 
 

@@ -140,6 +140,28 @@ FULL: Document = {
                     },
                 }
             ],
+            "conversationsTimeoutSeconds": 300,
+            "hooks": [
+                {
+                    "name": "smoke",
+                    "when": "AfterSwitch",
+                    "job": {
+                        "image": "registry.example/smoke:1",
+                        "command": ["pytest"],
+                        "args": ["-q"],
+                        "env": [
+                            {"name": "MODE", "value": "short"},
+                            {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "smoke", "key": "token"}}},
+                            {"name": "PLAN", "valueFrom": {"configMapKeyRef": {"name": "smoke", "key": "plan"}}},
+                        ],
+                        "resources": {
+                            "limits": {"cpu": "300m", "memory": "256Mi"},
+                            "requests": {"cpu": "20m", "memory": "64Mi"},
+                        },
+                    },
+                    "timeoutSeconds": 120,
+                }
+            ],
             "health": {"retries": 2, "intervalSeconds": 3, "required": ["runtime"]},
             "traffic": {"mode": "Gradual", "steps": [{"weight": 20, "holdSeconds": 30}, {"weight": 50}]},
             "analysis": {
@@ -153,6 +175,7 @@ FULL: Document = {
                 "onInconclusive": "Rollback",
                 "providerErrorLimit": 3,
             },
+            "autoPromote": False,
             "promotionTimeoutSeconds": 3600,
             "watchSeconds": 300,
             "settleSeconds": 60,

@@ -46,6 +46,10 @@ def _conversation(**fields: object) -> Document:
     return team({"rollout": {"conversations": [entry]}})
 
 
+def _hook(**fields: object) -> Document:
+    return team({"rollout": {"hooks": [{"name": "smoke", "job": {"image": "smoke:1", **fields}}]}})
+
+
 def _pod(**fields: object) -> Document:
     return team({"pod": fields})
 
@@ -459,6 +463,12 @@ REJECTIONS = (
     ),
     # spec.rollout.conversations
     Rejection(
+        "hook sets a variable of the operator",
+        _hook(env=[{"name": "PREVIEW_URL", "value": "http://elsewhere"}]),
+        "spec.rollout.hooks[0].job.env",
+        "ACTIVE_URL, NAMESPACE, PREVIEW_URL, REVISION, TEAM are set by the operator: give the variable another name",
+    ),
+    Rejection(
         "conversation expects an unknown agent",
         _conversation(expect={"agentsSpoke": ["clerk", "expert"]}),
         "spec.rollout.conversations",
@@ -511,6 +521,13 @@ _REPEATED = (
         "spec.rollout.conversations",
         "name refund",
     ),
+    (
+        "hooks",
+        team({"rollout": {"hooks": [{"name": "smoke", "job": {"image": "smoke:1"}}] * 2}}),
+        "spec.rollout.hooks",
+        "name smoke",
+    ),
+    ("variables of a hook", _hook(env=[{"name": "A", "value": "x"}] * 2), "spec.rollout.hooks[0].job.env", "name A"),
     (
         "expected agents",
         _conversation(expect={"agentsSpoke": ["clerk"] * 2}),

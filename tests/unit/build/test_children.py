@@ -5,7 +5,7 @@ import yaml
 from agentteam_operator.api.revision import RevisionDocument
 from agentteam_operator.api.workload import Autoscaling, IngressSettings
 from agentteam_operator.core import names
-from agentteam_operator.core.build import configmap, hpa, ingress, job, pdb, podmonitor, service, serviceaccount
+from agentteam_operator.core.build import configmap, hpa, ingress, checks, pdb, podmonitor, service, serviceaccount
 
 from tests.unit.build.teams import TEAM, document_of, spec_of
 
@@ -105,7 +105,7 @@ def test_pod_monitor_trusts_no_workloads_labels_and_scrapes_as_often_as_judgemen
 def test_probe_job_asks_every_pod_and_ends() -> None:
     document = document_of()
     gate = spec_of(rollout={"health": {"retries": 2, "intervalSeconds": 3}}).rollout.health
-    manifest = job.build(TEAM, document, gate, addresses=["10.0.0.1", "fd00::2"], attempt=2)
+    manifest = checks.health(TEAM, document, gate, addresses=["10.0.0.1", "fd00::2"], attempt=2)
     assert manifest["metadata"]["name"] == f"chat-{document.metadata.revision}-health-2"
     assert manifest["spec"]["backoffLimit"] == 0
     assert manifest["spec"]["activeDeadlineSeconds"] == 3 * 10 + 2 * 3 + 60
@@ -128,7 +128,7 @@ def test_probe_job_asks_every_pod_and_ends() -> None:
 
 def test_probe_job_gets_no_secret_and_no_token() -> None:
     models = [{"name": "main", "provider": "OpenAI", "model": "m", "apiKeySecretRef": {"name": "llm", "key": "k"}}]
-    pod = job.build(TEAM, document_of(models=models), spec_of().rollout.health, addresses=["10.0.0.1"])
+    pod = checks.health(TEAM, document_of(models=models), spec_of().rollout.health, addresses=["10.0.0.1"])
     spec = pod["spec"]["template"]["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert [list(volume) for volume in spec["volumes"]] == [["name", "emptyDir"]]

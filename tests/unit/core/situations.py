@@ -24,9 +24,9 @@ from agentteam_operator.core import names
 from agentteam_operator.core.analysis import Judgement, MetricVerdict
 from agentteam_operator.core.state import (
     Environment,
+    JobObserved,
     Observed,
     PodObserved,
-    ProbeObserved,
     Refusal,
     RevisionObserved,
     ServiceObserved,
@@ -49,6 +49,13 @@ SPEC: Mapping[str, Any] = {
         "agents": [{"name": "clerk", "description": "answers", "systemMessage": "Answer.", "model": "main"}],
     },
 }
+
+
+TESTED: Mapping[str, Any] = {
+    "conversations": [{"name": "refund", "turns": [{"user": "I want my money back"}]}],
+    "hooks": [{"name": "smoke", "job": {"image": "smoke:1"}}],
+}
+"""Settings of a rollout that has golden conversations and a hook before its shift."""
 
 
 def ago(seconds: float) -> datetime:
@@ -121,7 +128,15 @@ class Situation:
     """Revision that the active Service selects; None for both colours."""
     endpoints: tuple[str, ...] = ()
     """Revisions whose ready pods are the active Service's endpoints."""
-    probe: ProbeObserved | None = None
+    probe: JobObserved | None = None
+    """The Job of the health check."""
+    jobs: Mapping[str, JobObserved] = field(default_factory=dict)
+    """Jobs of the other checks, by the check."""
+    attempt: int = 1
+    paused_in: Phase | None = None
+    held_by_person: bool = False
+    only_health: bool = False
+    previewed: bool = True
     judgement: Judgement | None = None
     snapshot: Snapshot | None = field(default_factory=lambda: Snapshot(ago(5), {}))
     stray_pods: frozenset[str] = frozenset()
@@ -149,7 +164,9 @@ class Situation:
             target=self.target,
             revisions=revisions,
             active_service=ServiceObserved(names.server_selector(TEAM, self.selects), "5", frozenset(endpoints)),
-            probe=self.probe,
+            spec_target=self.target,
+            jobs=self._jobs(),
+            preview_endpoints=frozenset({f"{TEAM}-{GREEN}-0"} if self.previewed else set()),
             stray_pods=self.stray_pods,
             snapshot=self.snapshot,
             foreign=self.foreign,
@@ -157,6 +174,10 @@ class Situation:
             refusals=self.refusals,
             live=True,
         )
+
+    def _jobs(self) -> dict[str, JobObserved]:
+        found = dict(self.jobs) | ({names.CHECK_HEALTH: self.probe} if self.probe else {})
+        return {names.check_job(TEAM, GREEN, check, self.attempt): job for check, job in found.items()}
 
     def status(self) -> AgentTeamStatus:
         """The stored status."""
@@ -175,6 +196,10 @@ class Situation:
             revision=GREEN,
             base_revision=self.base,
             gates_skipped=self.gates_skipped,
+            attempt=self.attempt,
+            paused_in=self.paused_in,
+            held_by_person=self.held_by_person,
+            only_health=self.only_health,
             mode=self.rollout.get("traffic", {}).get("mode", TrafficMode.GRADUAL),
             attended_seconds=self.in_phase_seconds,
             judged_seconds=self.in_phase_seconds,
@@ -191,10 +216,11 @@ class Situation:
 CALM: Mapping[Phase | None, Situation] = {
     None: Situation(None, target="", active="", base=""),
     Phase.PREPARING: Situation(Phase.PREPARING, selects=BLUE, green=revision_of(GREEN, 0, 1)),
+    Phase.TESTING: Situation(Phase.TESTING, selects=BLUE, rollout=TESTED),
     Phase.HEALTH_CHECKING: Situation(Phase.HEALTH_CHECKING, selects=BLUE),
     Phase.SHIFTING: Situation(Phase.SHIFTING, selects=BLUE),
     Phase.WATCHING: Situation(Phase.WATCHING),
-    Phase.AWAITING_PROMOTION: Situation(Phase.AWAITING_PROMOTION),
+    Phase.AWAITING_PROMOTION: Situation(Phase.AWAITING_PROMOTION, paused_in=Phase.WATCHING),
     Phase.SWITCHING: Situation(Phase.SWITCHING),
     Phase.SETTLING: Situation(Phase.SETTLING, active=GREEN, selects=GREEN),
     Phase.ROLLING_BACK: Situation(Phase.ROLLING_BACK, selects=BLUE),

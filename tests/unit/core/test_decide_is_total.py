@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RevisionStatus, RolloutStatus
+from agentteam_operator.api.status import ActionName, AgentTeamStatus, Outcome, Phase, RevisionStatus, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.decide import decide
 from agentteam_operator.core.state import (
@@ -15,10 +15,10 @@ from agentteam_operator.core.state import (
     CreateObject,
     DeleteObject,
     Environment,
+    JobObserved,
     Observed,
     PodCounters,
     PodObserved,
-    ProbeObserved,
     RevisionObserved,
     ScaleDeployment,
     ServiceObserved,
@@ -37,11 +37,13 @@ MOMENTS = st.integers(-2000, 2000).map(lambda seconds: NOW + timedelta(seconds=s
 REASONS = st.sampled_from(["", "Superseded", "Aborted", "InvalidSpec", "NameConflict", "HealthCheckFailed", "Because"])
 WAITING = st.sampled_from(["", "ContainerCreating", "ImagePullBackOff", "CrashLoopBackOff"])
 KINDS = ("Service", "Job", "HorizontalPodAutoscaler", "PodDisruptionBudget", "ServiceAccount", "Ingress", "PodMonitor")
+CHECKS = ("health", "conversations", "hook/smoke")
+JOBS = [names.check_job(TEAM, revision, check) for revision in (BLUE, GREEN) for check in CHECKS]
 OBJECT_NAMES = (
     names.active_service(TEAM),
     names.preview_service(TEAM),
     *(names.revision_object(TEAM, revision) for revision in (BLUE, GREEN, OTHER)),
-    *(names.health_job(TEAM, revision) for revision in (BLUE, GREEN)),
+    *JOBS,
 )
 KEYS = st.tuples(st.sampled_from(KINDS), st.sampled_from(OBJECT_NAMES))
 
@@ -167,6 +169,15 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     return Snapshot(draw(MOMENTS), counters, error=draw(st.sampled_from(["", "refused"])))
 
 
+FINDINGS = st.builds(
+    JobObserved,
+    finished=st.booleans(),
+    succeeded=st.booleans(),
+    created_at=st.none() | MOMENTS,
+    inconclusive=st.booleans(),
+)
+
+
 @st.composite
 def observations(draw: st.DrawFn) -> Observed:
     found = draw(revisions())
@@ -177,7 +188,9 @@ def observations(draw: st.DrawFn) -> Observed:
         resource_version=st.just("5"),
         endpoints=st.frozensets(st.sampled_from(endpoints)) if endpoints else st.just(frozenset()),
     )
-    annotations = st.dictionaries(st.sampled_from([names.ANNOTATION_ABORT, names.ANNOTATION_PROMOTE]), HASHES)
+    actions = [names.action_annotation(action) for action in ActionName]
+    values = st.tuples(HASHES, st.sampled_from(["", "/1"])).map("".join) | st.sampled_from(["", "/", "x" * 200])
+    annotations = st.dictionaries(st.sampled_from(actions), values)
     keys = draw(st.sets(KEYS, max_size=5))
     children = {
         key: {"metadata": {"name": key[1], "uid": f"uid-{key[1]}", "resourceVersion": "9"}, "spec": {}} for key in keys
@@ -192,11 +205,13 @@ def observations(draw: st.DrawFn) -> Observed:
         spec=draw(specs()),
         unread=draw(st.frozensets(st.sampled_from(sorted(AgentTeamSpec.model_fields)), max_size=3)),
         target=draw(HASHES),
+        spec_target=draw(HASHES),
         revisions=found,
         active_service=active,
         children=children,
         foreign=frozenset(draw(st.sets(KEYS, max_size=3)) - children.keys()),
-        probe=draw(st.none() | st.builds(ProbeObserved, finished=st.booleans(), succeeded=st.booleans())),
+        jobs=draw(st.dictionaries(st.sampled_from(JOBS), FINDINGS)),
+        preview_endpoints=draw(st.frozensets(st.just("preview"))),
         stray_pods=draw(st.frozensets(st.just("stray"))),
         snapshot=draw(st.none() | snapshots()),
         live=draw(st.booleans()),

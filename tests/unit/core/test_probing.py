@@ -8,33 +8,29 @@ from datetime import datetime, timedelta
 import pytest
 from agentteam_operator.api.status import AgentTeamStatus, Phase, Transition
 from agentteam_operator.core import names, progress, timing
+from agentteam_operator.core.checks import CHECKED_AT_MOST
 from agentteam_operator.core.decide import decide
-from agentteam_operator.core.gates import pods
+from agentteam_operator.core.gates import checks, pods
 from agentteam_operator.core.plan import children, events
-from agentteam_operator.core.state import CreateObject, DeleteObject, EmitEvent, Manifest, ProbeObserved
+from agentteam_operator.core.state import CreateObject, DeleteObject, EmitEvent, JobObserved, Manifest
 from agentteam_operator.core.view import View
 
 from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, NOW, TEAM, Situation, ago, revision_of
 
 ALL_READY = revision_of(GREEN, 3)
 CHECKING = replace(CALM[Phase.HEALTH_CHECKING], green=ALL_READY)
-UNREACHABLE = ProbeObserved(finished=True, succeeded=False, message="Unreachable", created_at=ago(60))
+UNREACHABLE = JobObserved(finished=True, succeeded=False, message="Unreachable", created_at=ago(60))
 """Of a Job that is older than the pods, which began 30 s ago."""
 
 
 def in_attempt(situation: Situation, attempt: int) -> View:
     """The situation in a later health check, with its probe."""
-    view = situation.view()
-    assert view.rollout is not None
-    rollout = view.rollout.model_copy(update={"attempt": attempt})
-    probe = replace(view.observed.probe, attempt=attempt) if view.observed.probe else None
-    observed = replace(view.observed, probe=probe)
-    return View(observed, ENVIRONMENT, NOW, view.spec, view.status.model_copy(update={"rollout": rollout}))
+    return replace(situation, attempt=attempt).view()
 
 
 def jobs(view: View) -> dict[tuple[str, str], Manifest]:
     assert view.rollout is not None
-    name = names.health_job(TEAM, GREEN, view.rollout.attempt)
+    name = names.check_job(TEAM, GREEN, names.CHECK_HEALTH, view.rollout.attempt)
     return {("Job", name): {"kind": "Job", "metadata": {"name": name, "uid": "uid-job"}}}
 
 
@@ -48,41 +44,41 @@ def test_a_pod_that_was_replaced_while_it_was_probed_is_no_fault_of_the_candidat
 
 def test_the_replacement_is_waited_for_but_not_for_ever() -> None:
     starting = replace(CHECKING, green=revision_of(GREEN, 0, 3), probe=UNREACHABLE)
-    assert (pods.probed_others(starting.view()), pods.unhealthy(starting.view())) == (None, None)
-    late = pods.unhealthy(replace(starting, overdue=True).view())
+    assert (checks.asked_others(starting.view()), checks.failed(starting.view())) == (None, None)
+    late = checks.late(replace(starting, overdue=True).view())
     assert late is not None
     assert late.reason == "HealthCheckTimeout"
 
 
 def test_pods_that_go_again_and_again_end_in_a_verdict() -> None:
-    view = in_attempt(replace(CHECKING, probe=UNREACHABLE), pods.PROBES_AT_MOST)
-    assert pods.probed_others(view) is None
-    found = pods.unhealthy(view)
+    view = in_attempt(replace(CHECKING, probe=UNREACHABLE), CHECKED_AT_MOST)
+    assert checks.asked_others(view) is None
+    found = checks.failed(view)
     assert found is not None
     assert found.reason == "HealthCheckFailed"
 
 
 def test_pods_that_were_probed_are_judged_by_it() -> None:
     fresh = replace(CHECKING, probe=replace(UNREACHABLE, created_at=ago(10))).view()
-    assert pods.probed_others(fresh) is None
-    assert pods.unhealthy(fresh) is not None
+    assert checks.asked_others(fresh) is None
+    assert checks.failed(fresh) is not None
 
 
 def test_a_probe_whose_pod_is_not_made_says_why() -> None:
     quota = "FailedCreate: exceeded quota: small"
-    waiting = replace(CHECKING, probe=ProbeObserved(finished=False, succeeded=False, message=quota))
+    waiting = replace(CHECKING, probe=JobObserved(finished=False, succeeded=False, message=quota))
     view = waiting.view()
     assert view.rollout is not None
     assert progress.words(view, view.rollout) == f"checking the health of {GREEN}: {quota}"
-    late = pods.unhealthy(replace(waiting, overdue=True).view())
+    late = checks.late(replace(waiting, overdue=True).view())
     assert late is not None
-    assert late.message == f"the probe Job came to no verdict in time; {quota}"
+    assert late.message == f"health: no verdict in time; {quota}"
 
 
 def test_the_verdict_of_an_earlier_check_says_nothing() -> None:
-    view = in_attempt(replace(CHECKING, probe=None), 2)
-    stale = replace(view, observed=replace(view.observed, probe=UNREACHABLE))
-    assert (pods.unhealthy(stale), pods.healthy(stale)) == (None, None)
+    view = in_attempt(CHECKING, 2)
+    stale = replace(view, observed=replace(view.observed, jobs=replace(CHECKING, probe=UNREACHABLE).observed().jobs))
+    assert (checks.failed(stale), checks.healthy(stale)) == (None, None)
 
 
 def test_a_first_revision_is_probed_ever_more_seldom() -> None:
@@ -107,8 +103,9 @@ def test_a_probe_that_may_not_be_made_is_not_tried_at_every_look() -> None:
     assert pods.recovered(replace(failed, in_phase_seconds=60).view()) is not None
 
 
-def test_the_jobs_name_stays_within_its_bounds() -> None:
-    longest = {names.health_job("t" * 40, GREEN, attempt) for attempt in range(9_990, 10_010)}
+@pytest.mark.parametrize("check", [names.CHECK_HEALTH, names.CHECK_CONVERSATIONS, names.hook_check("h" * 50)])
+def test_the_jobs_name_stays_within_its_bounds(check: str) -> None:
+    longest = {names.check_job("t" * 40, GREEN, check, attempt) for attempt in range(9_990, 10_010)}
     assert max(map(len, longest)) <= 63
     assert len(longest) == 20
 
@@ -121,7 +118,6 @@ def test_a_probe_that_failed_is_kept_until_the_next_rollout(phase: Phase) -> Non
     assert view.rollout is not None
     other = view.rollout.model_copy(update={"revision": "c" * 10})
     following = kept.with_status(kept.status.model_copy(update={"rollout": other}))
-    following = replace(following, observed=replace(following.observed, probe=None))
     assert [type(action) for action in children.obsolete(following)] == [DeleteObject]
 
 

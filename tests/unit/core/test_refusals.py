@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import progress
-from agentteam_operator.core.gates import pods
+from agentteam_operator.core.gates import checks, pods
 from agentteam_operator.core.state import Refusal
 
 from tests.unit.core.situations import CALM, GREEN, OTHER, TEAM, Situation
@@ -52,6 +52,6 @@ def test_the_status_and_the_end_say_what_is_refused(situation: Situation, refusa
     assert view.rollout is not None
     assert progress.words(view, view.rollout).endswith(f": {WORDS}")
     late = replace(situation, refusals=(refusal,), overdue=True).view()
-    found = pods.not_ready_in_time(late) if situation.phase is Phase.PREPARING else pods.unhealthy(late)
+    found = pods.not_ready_in_time(late) if situation.phase is Phase.PREPARING else checks.late(late)
     assert found is not None
     assert found.message.endswith(f"; {WORDS}")

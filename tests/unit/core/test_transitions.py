@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from agentteam_operator.api.field_problems import FieldProblem
-from agentteam_operator.api.status import Outcome, Phase, Verdict
-from agentteam_operator.core import names
+from agentteam_operator.api.status import ActionName, Outcome, Phase, Verdict
+from agentteam_operator.core import actions, names
 from agentteam_operator.core.decide import TRANSITIONS, Rule, advance, decide
-from agentteam_operator.core.state import DeleteObject, ProbeObserved, Refusal
+from agentteam_operator.core.state import DeleteObject, JobObserved, Refusal
 
 from tests.unit.core.situations import (
     BLUE,
@@ -21,6 +21,7 @@ from tests.unit.core.situations import (
     NOW,
     OTHER,
     TEAM,
+    TESTED,
     Situation,
     ago,
     revision_of,
@@ -31,13 +32,27 @@ ALL_READY = revision_of(GREEN, 3)
 NONE_READY = revision_of(GREEN, 0, 3)
 CREATION: Mapping[str, Any] = {"base": "", "blue": None}
 LONG = 10_000.0
+PASSED = JobObserved(finished=True, succeeded=True)
+FAILED = JobObserved(finished=True, succeeded=False, message="no model")
+SHARED = JobObserved(finished=True, succeeded=False, message="both revisions fail", inconclusive=True)
+ABORT, PAUSE, PROMOTE, RESUME = (
+    names.action_annotation(action)
+    for action in (ActionName.ABORT, ActionName.PAUSE, ActionName.PROMOTE, ActionName.RESUME)
+)
 
 CAUSES: Mapping[str, Mapping[str, Any]] = {
     "intent.new_target": {"target": OTHER},
     "intent.superseded": {"target": OTHER},
     "intent.reverted": {"target": BLUE, "active": BLUE},
-    "intent.aborted": {"annotations": {names.ANNOTATION_ABORT: GREEN}},
-    "intent.promoted": {"annotations": {names.ANNOTATION_PROMOTE: GREEN}},
+    "intent.aborted": {"annotations": {ABORT: GREEN}},
+    "intent.paused": {"annotations": {PAUSE: GREEN}},
+    "intent.promoted": {"annotations": {PROMOTE: GREEN}},
+    "intent.promoted_untested": {"annotations": {PROMOTE: GREEN}, "paused_in": Phase.TESTING},
+    "intent.promoted_by_steps": {"annotations": {PROMOTE: GREEN}, "paused_in": Phase.HEALTH_CHECKING},
+    "intent.resumed_test": {"annotations": {RESUME: GREEN}, "paused_in": Phase.TESTING},
+    "intent.resumed_shift": {"annotations": {RESUME: GREEN}, "paused_in": Phase.SHIFTING},
+    "intent.resumed_watch": {"annotations": {RESUME: GREEN}, "paused_in": Phase.WATCHING},
+    "intent.resumed_settling": {"annotations": {RESUME: GREEN}, "paused_in": Phase.SETTLING},
     "intent.invalid": {"problems": (FieldProblem("spec.team", "", "is missing: write one"),)},
     "intent.valid": {},
     "intent.mended": {"reason": "InvalidSpec"},
@@ -46,16 +61,28 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
     "pods.ready": {"green": ALL_READY},
     "pods.ready_and_known": {"green": ALL_READY, "gates_skipped": True},
     "pods.not_ready_in_time": {"green": NONE_READY, "overdue": True},
-    "pods.healthy": {"probe": ProbeObserved(finished=True, succeeded=True)},
-    "pods.healthy_and_immediate": {
-        "probe": ProbeObserved(finished=True, succeeded=True),
-        "rollout": {"traffic": {"mode": "Immediate"}},
-    },
-    "pods.probed_others": {
+    "checks.to_be_tested": {"green": ALL_READY, "rollout": TESTED},
+    "checks.recovered_untested": {"green": ALL_READY, "reason": "ReadyTimeout", "rollout": TESTED},
+    "checks.tests_passed": {"jobs": {"conversations": PASSED, "hook/smoke": PASSED}},
+    "checks.healthy": {"probe": PASSED},
+    "checks.healthy_and_immediate": {"probe": PASSED, "rollout": {"traffic": {"mode": "Immediate"}}},
+    "checks.healthy_and_held": {"probe": PASSED, "rollout": {"autoPromote": False}},
+    "checks.asked_others": {
         "green": ALL_READY,
-        "probe": ProbeObserved(finished=True, succeeded=False, message="Unreachable", created_at=ago(60)),
+        "probe": replace(FAILED, created_at=ago(60)),
+        "jobs": {"conversations": replace(FAILED, created_at=ago(60))},
     },
-    "pods.unhealthy": {"probe": ProbeObserved(finished=True, succeeded=False, message="no model")},
+    "checks.failed": {"probe": FAILED, "jobs": {"hook/smoke": FAILED}},
+    "checks.late": {"overdue": True, "rollout": TESTED, "green": ALL_READY},
+    "checks.undecided_pause": {"jobs": {"conversations": SHARED, "hook/smoke": PASSED}},
+    "checks.undecided_rollback": {
+        "jobs": {"conversations": SHARED, "hook/smoke": PASSED},
+        "rollout": {**TESTED, "analysis": {"onInconclusive": "Rollback"}},
+    },
+    "checks.undecided_promote": {
+        "jobs": {"conversations": SHARED, "hook/smoke": PASSED},
+        "rollout": {**TESTED, "analysis": {"onInconclusive": "Promote"}},
+    },
     "pods.recovered": {"green": ALL_READY, "reason": "ReadyTimeout"},
     "traffic.lost": {"green": NONE_READY},
     "traffic.lost_while_serving": {"green": NONE_READY},
@@ -86,7 +113,7 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
         "in_phase_seconds": 600.0,
         "judgement": verdict(Verdict.PASSED),
     },
-    "judgement.settled": {"in_phase_seconds": 120.0, "green": ALL_READY},
+    "judgement.settled": {"in_phase_seconds": 120.0, "green": ALL_READY, "probe": PASSED},
     "judgement.settled_in_the_end": {"overdue": True, "gates_skipped": True, "blue": revision_of(BLUE, 1, 2)},
     "pods.fewer_than_before": {"overdue": True, "gates_skipped": True},
     "judgement.undecided_pause": {"rollout": {}},
@@ -114,7 +141,7 @@ def situation(phase: Phase | None, rule: Rule) -> Situation:
     assert name in CAUSES, f"say in CAUSES what makes {name} fire"
     calm = CALM.get(phase) or Situation(phase)
     found = replace(calm, **CAUSES[name])
-    if ".undecided" in name and phase is not None:
+    if name.startswith("judgement.undecided") and phase is not None:
         late = dict(UNDECIDED[phase])
         late["rollout"] = {**late.get("rollout", {}), **CAUSES[name]["rollout"]}
         found = replace(found, **late, judgement=verdict(Verdict.INCONCLUSIVE, answers=3))
@@ -130,7 +157,7 @@ RULES = [
 
 @pytest.mark.parametrize(("phase", "rule"), RULES)
 def test_fires_in_its_situation(phase: Phase | None, rule: Rule) -> None:
-    view = situation(phase, rule).view()
+    view = actions.heard(situation(phase, rule).view())
     first = next(other for other in TRANSITIONS[phase] if other.gate(view))
     assert first == rule
 
@@ -167,8 +194,8 @@ def test_every_phase_can_be_entered() -> None:
     ],
 )
 def test_going_back_makes_blue_active_at_once(phase: Phase, active: str) -> None:
-    view = replace(CALM[phase], active=active, annotations={names.ANNOTATION_ABORT: GREEN}).view()
-    after = advance(view)
+    view = replace(CALM[phase], active=active, annotations={ABORT: GREEN}).view()
+    after = advance(actions.heard(view))
     assert after.phase is Phase.ROLLING_BACK
     assert after.status.active_revision == BLUE
 

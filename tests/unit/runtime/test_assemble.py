@@ -261,10 +261,11 @@ def test_events_speak_for_a_pod_that_says_nothing() -> None:
 
 
 def probing(conditions: list[JsonObject], words: str = "") -> Observed:
-    job = names.health_job(objects.TEAM, objects.REVISION)
+    job = names.check_job(objects.TEAM, objects.REVISION, names.CHECK_HEALTH)
     pod = objects.pod("p", ready=False, state={"terminated": {"exitCode": 0, "message": words}})
     pod["metadata"]["labels"][names.LABEL_ROLE] = names.ROLE_PROBE
     pod["metadata"]["ownerReferences"] = [{"kind": "Job", "name": job, "controller": True}]
+    pod["status"] |= {"phase": "Succeeded"}
     pod["status"]["containerStatuses"][0]["name"] = names.PROBE_CONTAINER
     pod["status"]["containerStatuses"].insert(0, {"name": "mesh", "state": {"running": {}}})
     rollout = {
@@ -323,9 +324,23 @@ def probing(conditions: list[JsonObject], words: str = "") -> Observed:
     ],
 )
 def test_the_probes_verdict(conditions: list[JsonObject], words: str, expected: tuple[bool, bool, str]) -> None:
-    probe = probing(conditions, words).probe
-    assert probe is not None
+    (probe,) = probing(conditions, words).jobs.values()
     assert (probe.finished, probe.succeeded, probe.message) == expected
+
+
+def test_a_check_whose_pod_does_not_start_says_why() -> None:
+    job = names.check_job(objects.TEAM, objects.REVISION, names.hook_check("smoke"))
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
+    pod = objects.pod("p", ready=False, state=waiting)
+    pod["metadata"]["ownerReferences"] = [{"kind": "Job", "name": job, "controller": True}]
+    pod["status"] |= {"phase": "Pending"}
+    pod["status"]["containerStatuses"][0]["name"] = names.PROBE_CONTAINER
+    found = observed((resources.JOB, {"metadata": objects.metadata(job), "status": {}}), (resources.POD, pod)).jobs[job]
+    assert (found.finished, found.waiting_reason, found.message) == (
+        False,
+        "ImagePullBackOff",
+        "ImagePullBackOff: no such image",
+    )
 
 
 def test_a_spec_that_cannot_be_read_is_told_field_by_field() -> None:

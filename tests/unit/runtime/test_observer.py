@@ -241,7 +241,7 @@ async def test_events_are_asked_for_a_probe_that_gets_no_pod(
 ) -> None:
     since = {"startedAt": objects.CREATED, "phaseStartedAt": objects.CREATED}
     rollout = {**since, "phase": phase, "revision": objects.REVISION}
-    name = names.health_job(objects.TEAM, objects.REVISION)
+    name = names.check_job(objects.TEAM, objects.REVISION, names.CHECK_HEALTH)
     job = {"metadata": objects.metadata(name), "status": {}}
     bench.store.put(resources.AGENT_TEAM, objects.team(status={"rollout": rollout}))
     bench.store.put(resources.JOB, job)
@@ -253,8 +253,7 @@ async def test_events_are_asked_for_a_probe_that_gets_no_pod(
     bench.now = CREATED + timedelta(seconds=age_seconds)
     observed = await bench.observer.observe(KEY)
     assert observed is not None
-    assert observed.probe is not None
-    assert observed.probe.message == message
+    assert observed.jobs[name].message == message
     assert awaits_words(observed) is (not message)
     asked = [question for question in bench.server.asked if question.startswith("list Event")]
     assert asked == ([f"list Event involvedObject.uid=uid-of-{name},reason=FailedCreate"] if message else [])

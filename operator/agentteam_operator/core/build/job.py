@@ -1,40 +1,41 @@
-"""The Job that probes the candidate's pods: the operator itself calls no team."""
+"""The Jobs that make checks on the candidate: the operator itself calls no team."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from agentteam_operator.api.revision import RevisionDocument
-from agentteam_operator.api.rollout import HealthGate
 from agentteam_operator.core import names
 from agentteam_operator.core.build import common
 from agentteam_operator.core.state import Manifest, TeamRef
-
-CHECK_TIMEOUT_SECONDS = 10
-"""Longest time for one pod's answer to one check."""
-
-START_ALLOWANCE_SECONDS = 60
-"""For scheduling, pulling the image (which the candidate's nodes have) and starting."""
 
 KEEP_FINISHED_SECONDS = 86_400
 """A Job that failed can be looked at for a day, unless the next rollout clears it away before."""
 
 TERMINATION_LOG = "/dev/termination-log"
+_TMP = "agentteam-tmp"
 
 
 def build(
-    team: TeamRef, document: RevisionDocument, gate: HealthGate, *, addresses: Sequence[str], attempt: int = 1
+    team: TeamRef,
+    document: RevisionDocument,
+    check: str,
+    container: Mapping[str, Any],
+    *,
+    deadline_seconds: int,
+    attempt: int,
 ) -> Manifest:
-    """The Job `<team>-<hash>-health-<attempt>`; `addresses` are the IP addresses of all pods to probe.
+    """The Job of a check, with one container, tried once.
 
-    It runs the candidate's own image with no Secret and no token: what it asks for needs no key.
+    It has no token. The ServiceAccount is the team's, so that its image can be pulled as the team's own can.
     """
     labels = common.revision_labels(team, document, role=names.ROLE_PROBE)
+    name = names.check_job(team.name, document.metadata.revision, check, attempt)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": common.metadata(team, names.health_job(team.name, document.metadata.revision, attempt), labels),
+        "metadata": common.metadata(team, name, labels, {names.ANNOTATION_CHECK: check}),
         "spec": {
             "backoffLimit": 0,
             # A drained node says nothing of the candidate: the pod is replaced, and doesn't count as a failure.
@@ -43,7 +44,7 @@ def build(
             },
             "completions": 1,
             "parallelism": 1,
-            "activeDeadlineSeconds": deadline_seconds(gate),
+            "activeDeadlineSeconds": deadline_seconds,
             "ttlSecondsAfterFinished": KEEP_FINISHED_SECONDS,
             "template": {
                 "metadata": {"labels": labels},
@@ -53,49 +54,27 @@ def build(
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
                     "terminationGracePeriodSeconds": 1,
-                    "securityContext": common.pod_security_context(),
-                    "containers": [_container(document, gate, addresses)],
-                    "volumes": [{"name": "agentteam-tmp", "emptyDir": {}}],
+                    "containers": [
+                        {
+                            **container,
+                            "name": names.PROBE_CONTAINER,
+                            "terminationMessagePath": TERMINATION_LOG,
+                            "terminationMessagePolicy": "FallbackToLogsOnError",
+                            "volumeMounts": [{"name": _TMP, "mountPath": "/tmp"}],  # noqa: S108 - the container's own
+                        }
+                    ],
+                    "volumes": [{"name": _TMP, "emptyDir": {}}],
                     **common.placement(document),
+                    "securityContext": _pod_security_context(check),
                 },
             },
         },
     }
 
 
-def deadline_seconds(gate: HealthGate) -> int:
-    """When the Job is given up: all tries at their longest, the pauses between them, and its start."""
-    return (gate.retries + 1) * CHECK_TIMEOUT_SECONDS + gate.retries * gate.interval_seconds + START_ALLOWANCE_SECONDS
-
-
-def _container(document: RevisionDocument, gate: HealthGate, addresses: Sequence[str]) -> dict[str, Any]:
-    return {
-        "name": names.PROBE_CONTAINER,
-        "image": document.image,
-        "args": _arguments(gate, addresses),
-        "env": [{"name": "AUTOGEN_REVISION", "value": document.metadata.revision}],
-        # A limit for quotas that ask for one; at a start of some tenths of a second of work it is hardly felt.
-        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
-        "securityContext": common.container_security_context(),
-        "terminationMessagePath": TERMINATION_LOG,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": "agentteam-tmp", "mountPath": "/tmp"}],  # noqa: S108 - the container's own
-    }
-
-
-def _arguments(gate: HealthGate, addresses: Sequence[str]) -> list[str]:
-    targets = [argument for address in addresses for argument in ("--target", _url(address))]
-    return [
-        "probe",
-        *targets,
-        *("--required", ",".join(component.value for component in gate.required)),
-        *("--retries", str(gate.retries)),
-        *("--interval-seconds", str(gate.interval_seconds)),
-        *("--timeout-seconds", str(CHECK_TIMEOUT_SECONDS)),
-        *("--termination-log", TERMINATION_LOG),
-    ]
-
-
-def _url(address: str) -> str:
-    host = f"[{address}]" if ":" in address else address
-    return f"http://{host}:{names.HTTP_PORT}"
+def _pod_security_context(check: str) -> dict[str, Any]:
+    """The `restricted` Pod Security Standard; a hook's image may bring a user of its own, as long as it isn't root."""
+    context = common.pod_security_context()
+    if check in {names.CHECK_HEALTH, names.CHECK_CONVERSATIONS}:
+        return context
+    return {key: context[key] for key in ("runAsNonRoot", "seccompProfile")}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from agentteam_operator.api.status import Outcome, Phase
-from agentteam_operator.core import names
+from agentteam_operator.api.status import ActionName, Outcome, Phase
 from agentteam_operator.core.gates import Finding
+from agentteam_operator.core.gates.asking import asking
 from agentteam_operator.core.view import View
 
 _MENDABLE = frozenset({"InvalidSpec", "NameConflict"})
 """Refusals that are looked at again, since what they complain of can be mended outside the spec."""
+
+PAUSED = "Paused"
+"""Reason of a rollout that a person holds, rather than one that lacks a verdict."""
 
 FORMER_GOES_SECONDS = 60
 """How long the objects of an earlier team of the same name are waited for; then they count as in the way for good."""
@@ -19,10 +22,22 @@ def new_target(view: View) -> Finding | None:
     target = view.observed.target
     if target == view.status.active_revision:
         return None
+    if ActionName.RETRY in view.said:
+        return Finding("Retried", f"a person wants {target} to be tried again")
     if view.rollout and view.rollout.revision == target and (view.phase is Phase.FAILED or _was_aborted(view)):
         return None
     if view.status.active_revision and view.failed_before(target):
         return None
+    return _ordered(view, target)
+
+
+def _ordered(view: View, target: str) -> Finding:
+    """Who asks for the target, and what it is."""
+    back, restarted = view.status.rollback_to, view.status.restarted
+    if back is not None and back.revision == target:
+        return Finding("RollbackOrdered", f"a person wants to go back to {target}")
+    if restarted is not None and restarted.revision == target and not view.retained(target):
+        return Finding("RestartOrdered", f"a person wants {restarted.of} made anew, as {target}")
     what = "back to a retained revision" if view.retained(target) else "a new revision"
     return Finding("SpecChanged", f"the spec asks for {what}, {target}")
 
@@ -37,15 +52,17 @@ def reverted(view: View) -> Finding | None:
     if view.stranded:
         return None  # it is meant to serve, and doesn't: the candidate goes on until a pod of it is ready
     if view.status.active_revision and view.observed.target == view.status.active_revision:
-        return Finding("Reverted", f"the spec asks again for {view.observed.target}, which serves")
+        who = "a person" if view.status.rollback_to else "the spec"
+        return Finding("Reverted", f"{who} asks again for {view.observed.target}, which serves")
     return None
 
 
 def superseded(view: View) -> Finding | None:
-    """The spec changed while the candidate was on trial."""
+    """The spec, or a person, asks for something else while the candidate is on trial."""
     if view.rollout is None or not view.superseded:
         return None
-    return Finding("Superseded", f"the spec now asks for {view.observed.target} instead of {view.rollout.revision}")
+    who = "a person" if view.status.rollback_to else "the spec"
+    return Finding("Superseded", f"{who} now asks for {view.observed.target} instead of {view.rollout.revision}")
 
 
 def outcome_of(reason: str) -> Outcome:
@@ -55,16 +72,58 @@ def outcome_of(reason: str) -> Outcome:
 
 def aborted(view: View) -> Finding | None:
     """A person said no."""
-    if not view.annotated(names.ANNOTATION_ABORT):
-        return None
-    return Finding("Aborted", f"aborted by the annotation {names.ANNOTATION_ABORT}")
+    return _said(view, ActionName.ABORT, Finding("Aborted", "aborted by a person"))
 
 
 def promoted(view: View) -> Finding | None:
     """A person said yes."""
-    if not view.annotated(names.ANNOTATION_PROMOTE):
+    return _said(view, ActionName.PROMOTE, Finding("Promoted", "promoted by a person"))
+
+
+def promoted_untested(view: View) -> Finding | None:
+    """A person said yes to a candidate that its tests say nothing of."""
+    return promoted(view) if view.rollout and view.rollout.paused_in is Phase.TESTING else None
+
+
+def promoted_by_steps(view: View) -> Finding | None:
+    """A person said yes to the candidate's first traffic, which it gets by steps."""
+    return promoted(view) if view.awaits_first_traffic and view.gradual else None
+
+
+def paused(view: View) -> Finding | None:
+    """A person wants the rollout to stay where it is."""
+    said = f"a person paused it at {view.weight_percent} %"
+    return asking(view, _said(view, ActionName.PAUSE, Finding(PAUSED, said)))
+
+
+def resumed_test(view: View) -> Finding | None:
+    """A person wants the tests once more."""
+    return _resumed(view, Phase.TESTING)
+
+
+def resumed_shift(view: View) -> Finding | None:
+    """A person wants the shift to go on: the step begins anew."""
+    return _resumed(view, Phase.SHIFTING)
+
+
+def resumed_watch(view: View) -> Finding | None:
+    """A person wants the watch to go on: it begins anew."""
+    return _resumed(view, Phase.WATCHING)
+
+
+def resumed_settling(view: View) -> Finding | None:
+    """A person wants another look while the candidate carries all traffic."""
+    return _resumed(view, Phase.SETTLING)
+
+
+def _resumed(view: View, phase: Phase) -> Finding | None:
+    if view.rollout is None or view.rollout.paused_in is not phase:
         return None
-    return Finding("Promoted", f"promoted by the annotation {names.ANNOTATION_PROMOTE}")
+    return _said(view, ActionName.RESUME, Finding("Resumed", "a person wants it to go on"))
+
+
+def _said(view: View, action: ActionName, found: Finding) -> Finding | None:
+    return found if action in view.said else None
 
 
 def invalid(view: View) -> Finding | None:

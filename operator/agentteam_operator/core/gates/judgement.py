@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from agentteam_operator.api.rollout import InconclusiveAction, TrafficMode
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
-from agentteam_operator.core import analysis, names
-from agentteam_operator.core.gates import Finding
-from agentteam_operator.core.gates.intent import promoted
+from agentteam_operator.core import analysis, checks
+from agentteam_operator.core.gates import Finding, intent
+from agentteam_operator.core.gates.asking import asking
 from agentteam_operator.core.gates.pods import ready, too_few_words
 from agentteam_operator.core.gates.traffic import stray_words
 from agentteam_operator.core.view import View
@@ -17,7 +17,8 @@ INCONCLUSIVE_HOLD_SECONDS = 60
 
 def judged(view: View) -> bool:
     """There is somebody to ask about the candidate, and something to hold it against."""
-    return view.environment.metrics_configured and view.has_base and not _gates_skipped(view)
+    known = view.environment.metrics_configured and view.has_base
+    return known and not _gates_skipped(view) and not view.awaits_first_traffic
 
 
 def _gates_skipped(view: View) -> bool:
@@ -53,12 +54,14 @@ def acquitted_while_serving(view: View) -> Finding | None:
     """Out of a pause with all traffic on the candidate already: promoted by a person, or acquitted since."""
     if not view.committed:
         return None
-    return promoted(view) or (_acquitted_since(view) if ready(view) else None)
+    return intent.promoted(view) or (_acquitted_since(view) if ready(view) else None)
 
 
 def acquitted_in_pause(view: View) -> Finding | None:
     """What was missing came while a person was asked: the whole watch, on enough answers, with nothing against it."""
-    return None if view.committed else _acquitted_since(view)
+    if view.committed or view.awaits_first_traffic or (view.rollout and view.rollout.reason == intent.PAUSED):
+        return None
+    return _acquitted_since(view)
 
 
 def _acquitted_since(view: View) -> Finding | None:
@@ -112,18 +115,20 @@ def settle_seconds(view: View) -> float:
 
 def _judged_after_switch(view: View) -> bool:
     rollout = view.rollout
-    return rollout is not None and rollout.mode is TrafficMode.IMMEDIATE and not rollout.gates_skipped
+    if rollout is None or rollout.gates_skipped or rollout.only_health:
+        return False
+    return rollout.mode is TrafficMode.IMMEDIATE
 
 
 def settled(view: View) -> Finding | None:
-    """The candidate carried all the traffic for its time.
+    """The candidate carried all the traffic for its time, and every check on it ended.
 
     A gradual rollout was judged before; with Immediate this is the watch, so it must be acquitted here.
     """
     seconds = settle_seconds(view)
-    if view.in_phase_seconds < seconds or ready(view) is None:
+    if view.in_phase_seconds < seconds or ready(view) is None or checks.unfinished(view):
         return None
-    if not _judged_after_switch(view) or promoted(view) or seconds == 0:
+    if not _judged_after_switch(view) or seconds == 0:
         return Finding("Settled", f"carried all traffic for {seconds:g} s")
     return acquitted(view) if _watched_seconds(view) >= seconds else None
 
@@ -194,7 +199,7 @@ def _undecided_means(view: View, action: InconclusiveAction) -> Finding | None:
 
 def undecided_pause(view: View) -> Finding | None:
     """No verdict, and the spec says to ask a person."""
-    return _asking(view, _undecided_means(view, InconclusiveAction.PAUSE))
+    return asking(view, _undecided_means(view, InconclusiveAction.PAUSE))
 
 
 def settings_unread(view: View) -> Finding | None:
@@ -202,16 +207,7 @@ def settings_unread(view: View) -> Finding | None:
     if not view.overdue or "rollout" not in view.observed.unread:
         return None
     said = "spec.rollout can't be read, so nothing says how to go on (see condition Validated)"
-    return _asking(view, Finding("SettingsUnread", said))
-
-
-def _asking(view: View, found: Finding | None) -> Finding | None:
-    if found is None or view.rollout is None:
-        return None
-    team, word = view.observed.team, f"{names.ANNOTATION_PROMOTE}={view.rollout.revision}"
-    how = f"kubectl annotate --overwrite -n {team.namespace} agentteam {team.name} {word}"
-    back = f"to go back: the same with {names.ANNOTATION_ABORT}"
-    return Finding(found.reason, f"{found.message}. To go on: {how}; {back}")
+    return asking(view, Finding("SettingsUnread", said))
 
 
 def undecided_rollback(view: View) -> Finding | None:

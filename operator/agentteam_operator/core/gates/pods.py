@@ -19,10 +19,7 @@ HEALTH_RETRY_SECONDS = 60
 LONGEST_HEALTH_RETRY_SECONDS = 900
 """At creation there is nothing to go back to: a failed health check is tried again after this time, at most."""
 
-PROBES_AT_MOST = 3
-"""How often pods that go while they are probed make for another check."""
-
-_HOPELESS = {
+HOPELESS = {
     "ImagePullBackOff": "ImagePullFailed",
     "InvalidImageName": "ImagePullFailed",
     "ErrImageNeverPull": "ImagePullFailed",
@@ -32,6 +29,10 @@ _HOPELESS = {
     "RunContainerError": "ContainerConfigError",
 }
 """Waiting reasons that time alone doesn't mend, and what the rollout calls them."""
+
+
+_FINAL = frozenset({"Aborted", "ConversationsFailed", "HookFailed", "SharedFault", "CheckTimeout"})
+"""Reasons for which a first revision isn't looked at again by itself: a person's word, and tests, which cost money."""
 
 
 def ready(view: View) -> Finding | None:
@@ -67,7 +68,7 @@ def broken(view: View) -> Finding | None:
     """A candidate pod is in a state that waiting doesn't mend."""
     for pod in view.green.pods if view.green else ():
         crashing = pod.restarts > RESTARTS_TOLERATED and not pod.ready  # one that got ready after all is well
-        reason = _HOPELESS.get(pod.waiting_reason, "CrashLoop" if crashing else "")
+        reason = HOPELESS.get(pod.waiting_reason, "CrashLoop" if crashing else "")
         if reason and not pod.terminating:
             return Finding(reason, _pod_words(pod))
     return None
@@ -112,49 +113,9 @@ def ready_and_known(view: View) -> Finding | None:
     return Finding("RevisionRetained", f"{found.message}; it passed its gates before")
 
 
-def healthy(view: View) -> Finding | None:
-    """The probe Job found every component of every candidate pod healthy."""
-    probe = view.probe
-    if probe is None or not (probe.finished and probe.succeeded):
-        return None
-    return Finding("Healthy", probe.message or "all required components are healthy on every new pod")
-
-
-def healthy_and_immediate(view: View) -> Finding | None:
-    """Healthy, and the next thing is the switch itself: at creation, or with traffic.mode Immediate."""
-    return None if view.gradual else healthy(view)
-
-
-def probed_others(view: View) -> Finding | None:
-    """The probe failed, but a pod it asked has been replaced since, and the new one is ready."""
-    found = ready(view) if _replaced(view) else None
-    return Finding("PodsReplaced", f"{found.message}, not the ones that were probed: once more") if found else None
-
-
-def _replaced(view: View) -> bool:
-    """A probe that failed asked pods that are gone, which says nothing of those that took their place."""
-    probe, green = view.probe, view.green
-    if probe is None or probe.succeeded or not probe.finished or probe.created_at is None or green is None:
-        return False
-    staying = [pod for pod in green.pods if not pod.terminating]
-    changed = len(staying) < green.replicas or any(pod.created_at > probe.created_at for pod in staying)
-    return changed and view.rollout is not None and view.rollout.attempt < PROBES_AT_MOST
-
-
-def unhealthy(view: View) -> Finding | None:
-    """The probe Job found a fault after its retries, or never came to a verdict."""
-    probe = view.probe
-    if probe and probe.finished and not probe.succeeded and not _replaced(view):
-        return Finding("HealthCheckFailed", probe.message or "the probe Job failed without a word")
-    if view.overdue:
-        said = "the probe Job came to no verdict in time"
-        return Finding("HealthCheckTimeout", _with_refusal(view, said, probe.message if probe else ""))
-    return None
-
-
 def recovered(view: View) -> Finding | None:
     """At creation: a first revision that was given up got ready after all, or its health is worth another look."""
-    if view.rollout is None or view.has_base or view.superseded or view.rollout.reason == "Aborted":
+    if view.rollout is None or view.has_base or view.superseded or view.rollout.reason in _FINAL:
         return None
     found = ready(view)
     if found is None or refused_for_now(view):

@@ -13,7 +13,7 @@ def lost(view: View) -> Finding | None:
 
     Judged by the pods' readiness, which leads the EndpointSlices: a switch that hasn't reached them yet is no loss.
     """
-    if view.blue is None or not view.blue.ready_pods or _any_ready(view.green):
+    if view.awaits_first_traffic or view.blue is None or not view.blue.ready_pods or _any_ready(view.green):
         return None
     why = unready_words(view.green) if view.green else "its Deployment is gone"
     said = f"no pod of the new revision is ready, {len(view.blue.ready_pods)} of the old one are"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentteam_operator.core.plan import children, events, revisions
+from agentteam_operator.core.plan import checks, children, events, revisions
 from agentteam_operator.core.state import Action
 from agentteam_operator.core.view import View
 
@@ -32,6 +32,7 @@ def actions(view: View) -> Plan:
         *revisions.creations(view),
         *revisions.scaling_up(view),
         *children.in_place(view),
+        *checks.creations(view),
         *children.obsolete(view),
     ]
     traffic = list(children.traffic(view))
@@ -39,6 +40,6 @@ def actions(view: View) -> Plan:
     now = [] if traffic else later[:1]
     return Plan(
         actions=(*traffic, *safe, *now, *events.recent(view)),
-        needs_live_read=bool(traffic or now) or revisions.lacks_document(view) or children.lacks_document(view),
+        needs_live_read=bool(traffic or now) or revisions.lacks_document(view) or checks.lacks_document(view),
         more=len(later) > len(now),
     )

@@ -1,4 +1,4 @@
-"""Objects that come, change and go with the phases: Services, autoscalers, budgets, Ingress, PodMonitor, probe Job."""
+"""Objects that come, change and go with the phases: Services, autoscalers, budgets, Ingress, PodMonitor."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import names
-from agentteam_operator.core.build import diff, hpa, ingress, job, pdb, podmonitor, service, serviceaccount
-from agentteam_operator.core.plan.revisions import document_of, wanted_sizes
+from agentteam_operator.core.build import diff, hpa, ingress, pdb, podmonitor, service, serviceaccount
+from agentteam_operator.core.plan import checks
+from agentteam_operator.core.plan.revisions import wanted_sizes
 from agentteam_operator.core.state import Action, ApplyObject, CreateObject, DeleteObject, Manifest
 from agentteam_operator.core.view import JUDGED, View
 
 _BOTH_SERVE = frozenset({Phase.SHIFTING, Phase.WATCHING, Phase.AWAITING_PROMOTION, Phase.SWITCHING})
-_PREVIEWED = frozenset({Phase.HEALTH_CHECKING}) | _BOTH_SERVE
+_PREVIEWED = frozenset({Phase.TESTING, Phase.HEALTH_CHECKING}) | _BOTH_SERVE
 
 
 def service_account(view: View) -> Iterator[Action]:
@@ -32,7 +33,8 @@ def traffic_selector(view: View) -> dict[str, str] | None:
     active = view.status.active_revision
     if not active:
         return None
-    shared = view.stranded or (view.gradual and view.phase in _BOTH_SERVE and not view.committed)
+    both = view.gradual and view.phase in _BOTH_SERVE and not view.awaits_first_traffic
+    shared = view.stranded or (both and not view.committed)
     if shared and not view.stray_pods:
         return names.server_selector(team)
     return names.server_selector(team, active)
@@ -50,31 +52,9 @@ def traffic(view: View) -> Iterator[Action]:
 
 
 def in_place(view: View) -> Iterator[Action]:
-    """What may change in place, applied where the live object differs; and the probe Job."""
+    """What may change in place, applied where the live object differs."""
     for manifest in _manifests(view):
         yield from _apply_if_different(view, manifest)
-    if _probe_missing(view) and view.rollout and view.green:
-        document = document_of(view, view.rollout.revision, view.green)
-        addresses = sorted(pod.ip for pod in view.green.ready_pods if pod.ip)
-        if document and addresses:
-            yield CreateObject(
-                job.build(
-                    view.observed.team,
-                    document,
-                    view.settings.health,
-                    addresses=addresses,
-                    attempt=view.rollout.attempt,
-                )
-            )
-
-
-def _probe_missing(view: View) -> bool:
-    return view.phase is Phase.HEALTH_CHECKING and view.probe is None
-
-
-def lacks_document(view: View) -> bool:
-    """The probe Job is to be made as the candidate's ConfigMap says, which only a live read tells."""
-    return _probe_missing(view) and view.green is not None and bool(view.green.config_uid) and not view.green.document
 
 
 def _manifests(view: View) -> Iterator[Manifest]:
@@ -154,18 +134,11 @@ _FIELDS = {"HorizontalPodAutoscaler": "autoscaling", "Ingress": "ingress"}
 """Fields of the spec whose absence means that there is none: which nobody knows of a field that can't be read."""
 
 
-def _is_evidence(view: View) -> bool:
-    """A probe that failed is kept, with its pod's log, for as long as nothing newer is tried."""
-    failed = view.probe is not None and view.probe.finished and not view.probe.succeeded
-    return failed and view.phase in {Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED}
-
-
 def obsolete(view: View) -> Iterator[Action]:
     """What this team made in place and no longer wants. The active Service stays for as long as the team does."""
     wanted = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in _manifests(view)}
     wanted.add(("Service", names.active_service(view.observed.team.name)))
-    if view.rollout and (view.phase is Phase.HEALTH_CHECKING or _is_evidence(view)):
-        wanted.add(("Job", names.health_job(view.observed.team.name, view.rollout.revision, view.rollout.attempt)))
+    wanted |= {("Job", name) for name in checks.kept_jobs(view)}
     for key, live in sorted(view.observed.children.items()):
         kind, name = key
         if key in wanted or kind not in _API_VERSIONS or _FIELDS.get(kind) in view.observed.unread:

@@ -19,6 +19,7 @@ _TRIED_AGAIN = frozenset({Phase.HEALTH_CHECKING, Phase.ROLLING_BACK, Phase.FAILE
 
 def recent(view: View) -> Iterator[Action]:
     """An Event for each recent step of the timeline; telling one twice is refused by its name."""
+    yield from _answers(view)
     old_news = _repeated(view)
     for entry in told_of(view):
         if (entry.phase, entry.at) in old_news:
@@ -28,6 +29,21 @@ def recent(view: View) -> Iterator[Action]:
             type="Warning" if entry.phase in _WARNING and entry.reason != "Superseded" else "Normal",
             reason=entry.phase.value,
             message=f"revision {entry.revision}: {entry.reason}: {entry.message}"[:1024],
+            at=entry.at,
+        )
+
+
+def _answers(view: View) -> Iterator[Action]:
+    """What became of a person's words."""
+    for entry in view.status.actions:
+        if view.now - entry.at > EVENT_MEMORY:
+            continue
+        said = "is done" if entry.accepted else "is refused"
+        yield EmitEvent(
+            key=f"{view.observed.team.uid}/action/{entry.action}/{entry.value}/{entry.at.timestamp():.3f}",
+            type="Normal" if entry.accepted else "Warning",
+            reason="ActionAccepted" if entry.accepted else "ActionRefused",
+            message=f"{entry.action} {entry.value} {said}: {entry.message}"[:1024],
             at=entry.at,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import ValidationError
 
-from agentteam_operator.api.revision import RevisionDocument, revision_document, revision_hash
+from agentteam_operator.api.revision import RevisionDocument, identity, revision_document
 from agentteam_operator.api.spec import RevisionSpec
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import history, names
@@ -40,7 +40,8 @@ def document_of(view: View, revision: str, live: RevisionObserved | None) -> Rev
     kept = _read(live) if live is not None else None
     if kept is not None and live is not None and _is_of(kept, live):
         return kept
-    if revision != view.observed.target or view.observed.unread & set(RevisionSpec.model_fields):
+    restart = _restart_of(view, revision)
+    if restart is None or view.observed.unread & set(RevisionSpec.model_fields):
         return None
     return revision_document(
         view.spec,
@@ -48,7 +49,18 @@ def document_of(view: View, revision: str, live: RevisionObserved | None) -> Rev
         namespace=view.observed.team.namespace,
         default_image=view.environment.default_image,
         builder_version=view.environment.builder_version,
+        restart=restart,
     )
+
+
+def _restart_of(view: View, revision: str) -> str | None:
+    """The nonce with which the spec makes this revision: mostly none (""); None if the spec doesn't make it."""
+    if revision == view.observed.spec_target:
+        return ""
+    restarted = view.status.restarted
+    if restarted is None or (restarted.revision, restarted.of) != (revision, view.observed.spec_target):
+        return None
+    return restarted.nonce
 
 
 def _read(live: RevisionObserved) -> RevisionDocument | None:
@@ -60,7 +72,7 @@ def _read(live: RevisionObserved) -> RevisionDocument | None:
 
 def _is_of(document: RevisionDocument, live: RevisionObserved) -> bool:
     """A document from memory is the one that the live Deployment's pods were made to read."""
-    return document.metadata.revision == live.hash == revision_hash(document.spec) and document.image == live.image
+    return document.metadata.revision == live.hash == identity(document) and document.image == live.image
 
 
 def lacks_document(view: View) -> bool:

@@ -1,0 +1,76 @@
+"""The Jobs of the present phase's checks: made once there is somebody to ask, and cleared away afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agentteam_operator.api.hooks import HookStage
+from agentteam_operator.api.revision import RevisionDocument
+from agentteam_operator.api.status import Phase
+from agentteam_operator.core import checks, names
+from agentteam_operator.core.build import checks as build
+from agentteam_operator.core.plan.revisions import document_of
+from agentteam_operator.core.state import Action, CreateObject, Manifest, RevisionObserved
+from agentteam_operator.core.view import View
+
+
+def creations(view: View) -> Iterator[Action]:
+    """Jobs that aren't there yet and can begin."""
+    rollout, wanted = view.rollout, _missing(view)
+    document = document_of(view, rollout.revision, view.green) if rollout and wanted else None
+    for check in wanted if document else ():
+        manifest = _manifest(view, check, document) if document else None
+        if manifest is not None:
+            yield CreateObject(manifest)
+
+
+def lacks_document(view: View) -> bool:
+    """A Job is to be made as the candidate's ConfigMap says, which only a live read tells."""
+    return bool(_missing(view)) and view.green is not None and bool(view.green.config_uid) and not view.green.document
+
+
+def kept_jobs(view: View) -> set[str]:
+    """Names of the Jobs that stay: those of the present phase, and those that failed while nothing newer is tried."""
+    kept = checks.job_names(view, checks.wanted(view))
+    if view.phase in {Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED}:
+        for name in checks.job_names(view, checks.every(view)):
+            job = view.observed.jobs.get(name)
+            kept |= {name} if job and job.finished and not job.succeeded else set()
+    return kept
+
+
+def _missing(view: View) -> tuple[str, ...]:
+    return tuple(check for check in checks.wanted(view) if view.job(check) is None and _can_begin(view, check))
+
+
+def _can_begin(view: View, check: str) -> bool:
+    """There is somebody to ask; a hook before the shift asks the preview Service."""
+    hook = checks.hook_of(view, check)
+    if hook is not None and hook.when is HookStage.BEFORE_SHIFT:
+        return bool(view.observed.preview_endpoints)
+    return bool(_addresses(view.green))
+
+
+def _manifest(view: View, check: str, document: RevisionDocument) -> Manifest | None:
+    rollout, settings, team = view.rollout, view.settings, view.observed.team
+    if rollout is None:
+        return None
+    hook = checks.hook_of(view, check)
+    if hook is not None:
+        domain = view.environment.cluster_domain
+        return build.hook(team, document, hook, cluster_domain=domain, attempt=rollout.attempt)
+    if check == names.CHECK_CONVERSATIONS:
+        return build.conversations(
+            team,
+            document,
+            settings.conversations,
+            timeout_seconds=settings.conversations_timeout_seconds,
+            addresses=_addresses(view.green),
+            control=_addresses(view.blue),
+            attempt=rollout.attempt,
+        )
+    return build.health(team, document, settings.health, addresses=_addresses(view.green), attempt=rollout.attempt)
+
+
+def _addresses(revision: RevisionObserved | None) -> list[str]:
+    return sorted(pod.ip for pod in revision.ready_pods if pod.ip) if revision else []

@@ -1,0 +1,57 @@
+"""Reading a check's last words: the verdict that its container left, or plain text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from agentteam_operator.api.redaction import without_secrets
+
+MAX_MESSAGE_CHARACTERS = 1000
+_INCONCLUSIVE = "Inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictWords:
+    """What a check said; empty where it said nothing."""
+
+    message: str = ""
+    inconclusive: bool = False
+    reason: str = ""
+    value: str = ""
+    threshold: str = ""
+    samples: int = 0
+
+
+def read_verdict(text: str) -> VerdictWords:
+    """A check's last words: those of ours are a JSON object, a hook's are whatever its author writes.
+
+    A hook may leave such an object, too: {"message", "reason", "value", "threshold", "samples"}.
+    """
+    try:
+        verdict = json.loads(text)
+    except (ValueError, RecursionError):
+        verdict = None
+    if not isinstance(verdict, dict):
+        return VerdictWords(message=_words({"message": " ".join(text.split())}, "message", MAX_MESSAGE_CHARACTERS))
+    samples = verdict.get("samples")
+    return VerdictWords(
+        message=_words(verdict, "message", MAX_MESSAGE_CHARACTERS),
+        inconclusive=verdict.get("verdict") == _INCONCLUSIVE,
+        reason=_word(verdict),
+        value=_words(verdict, "value", 64),
+        threshold=_words(verdict, "threshold", 128),
+        samples=samples if isinstance(samples, int) and not isinstance(samples, bool) and samples > 0 else 0,
+    )
+
+
+def _words(verdict: dict[str, Any], field: str, most: int) -> str:
+    found = verdict.get(field)
+    return without_secrets(str(found))[:most] if found is not None else ""
+
+
+def _word(verdict: dict[str, Any]) -> str:
+    """A reason as Kubernetes writes them: one CamelCase word."""
+    found = verdict.get("reason")
+    return found[:64] if isinstance(found, str) and found.isalnum() and found.isascii() else ""

@@ -1,0 +1,133 @@
+"""Which checks a phase makes, with which Jobs, and what is told of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from agentteam_operator.api.status import Phase, Verdict
+from agentteam_operator.core import checks, names, progress, timing
+from agentteam_operator.core.decide import advance, decide
+from agentteam_operator.core.state import CreateObject, JobObserved
+from agentteam_operator.core.verdicts import judge
+
+from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, NOW, TESTED, Situation, ago, revision_of
+
+ALL_READY = revision_of(GREEN, 3)
+PASSED = JobObserved(finished=True, succeeded=True, message="9 of 9", value="9 of 9", threshold="6 of 9", samples=9)
+AFTER = {**TESTED, "hooks": [*TESTED["hooks"], {"name": "billing", "when": "AfterSwitch", "job": {"image": "b:1"}}]}
+HEALTH, CONVERSATIONS = names.CHECK_HEALTH, names.CHECK_CONVERSATIONS
+
+SETTLING = replace(CALM[Phase.SETTLING], green=ALL_READY, rollout=AFTER)
+TESTING = replace(CALM[Phase.TESTING], green=ALL_READY)
+
+
+@pytest.mark.parametrize(
+    ("situation", "wanted"),
+    [
+        pytest.param(replace(TESTING, rollout=AFTER), (CONVERSATIONS, "hook/smoke"), id="before-the-shift"),
+        pytest.param(CALM[Phase.HEALTH_CHECKING], (HEALTH,), id="health"),
+        pytest.param(SETTLING, (HEALTH, CONVERSATIONS, "hook/billing"), id="after-the-switch"),
+        pytest.param(replace(SETTLING, only_health=True), (HEALTH,), id="after-a-small-change"),
+        pytest.param(replace(SETTLING, gates_skipped=True), (), id="on-the-way-back"),
+        pytest.param(
+            replace(SETTLING, rollout={**AFTER, "settleSeconds": 0}), ("hook/billing",), id="without-settling"
+        ),
+        pytest.param(CALM[Phase.WATCHING], (), id="while-watching"),
+    ],
+)
+def test_what_a_phase_checks(situation: Situation, wanted: tuple[str, ...]) -> None:
+    assert checks.wanted(situation.view()) == wanted
+
+
+def made_jobs(situation: Situation) -> dict[str, dict[str, Any]]:
+    """Manifests of the Jobs that are made, by check. The candidate's document is what the spec says."""
+    observed = situation.observed()
+    observed = replace(observed, revisions={k: replace(v, config_uid="") for k, v in observed.revisions.items()})
+    actions = decide(observed, ENVIRONMENT, NOW).actions
+    manifests = [dict(action.manifest) for action in actions if isinstance(action, CreateObject)]
+    return {m["metadata"]["annotations"][names.ANNOTATION_CHECK]: m for m in manifests if m["kind"] == "Job"}
+
+
+def test_conversations_are_had_with_both_revisions() -> None:
+    job = made_jobs(TESTING)[CONVERSATIONS]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    targets = [word for word in container["args"] if word.startswith(("--", "http"))]
+    assert targets.count("--target") == targets.count("--control") == 3
+    assert [variable["name"] for variable in container["env"]] == ["AUTOGEN_REVISION", "AGENTTEAM_CONVERSATION_0"]
+
+
+def test_a_hook_is_told_where_to_look() -> None:
+    (container,) = made_jobs(TESTING)["hook/smoke"]["spec"]["template"]["spec"]["containers"]
+    told = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert told["PREVIEW_URL"] == "http://chat-preview.sim.svc.cluster.local"
+    assert told["ACTIVE_URL"] == "http://chat.sim.svc.cluster.local"
+    assert (told["TEAM"], told["NAMESPACE"]) == ("chat", "sim")
+    (after,) = made_jobs(SETTLING)["hook/billing"]["spec"]["template"]["spec"]["containers"]
+    assert "PREVIEW_URL" not in {variable["name"] for variable in after["env"]}
+
+
+def test_a_hook_waits_until_there_is_something_behind_the_preview() -> None:
+    assert set(made_jobs(replace(TESTING, previewed=False))) == {CONVERSATIONS}
+
+
+def test_each_finding_is_a_gate_with_what_was_measured() -> None:
+    judged = judge(replace(TESTING, jobs={CONVERSATIONS: PASSED}).view())
+    assert judged.rollout is not None
+    (gate,) = judged.rollout.gates
+    assert (gate.name, gate.verdict, gate.value, gate.threshold, gate.samples) == (
+        CONVERSATIONS,
+        Verdict.PASSED,
+        "9 of 9",
+        "6 of 9",
+        9,
+    )
+
+
+def test_the_line_for_whoever_was_woken_names_what_is_waited_for() -> None:
+    view = replace(TESTING, jobs={CONVERSATIONS: PASSED}).view()
+    assert view.rollout is not None
+    assert progress.words(view, view.rollout) == f"testing {GREEN}: waiting for hook smoke"
+
+
+@pytest.mark.parametrize("phase", [Phase.TESTING, Phase.HEALTH_CHECKING])
+def test_what_comes_to_no_verdict_is_a_failed_gate(phase: Phase) -> None:
+    rollout = advance(replace(CALM[phase], overdue=True).view()).rollout
+    assert rollout is not None
+    assert rollout.phase is Phase.ROLLING_BACK
+    assert {gate.verdict for gate in rollout.gates} == {Verdict.FAILED}
+
+
+def test_a_hook_whose_image_cannot_be_pulled_is_not_waited_for() -> None:
+    stuck = JobObserved(finished=False, succeeded=False, message="ImagePullBackOff: no such image")
+    stuck = replace(stuck, waiting_reason="ImagePullBackOff")
+    decision = decide(replace(TESTING, jobs={"hook/smoke": stuck}).observed(), ENVIRONMENT, NOW)
+    rollout = decision.status.rollout
+    assert rollout is not None
+    assert (rollout.phase, rollout.reason) == (Phase.ROLLING_BACK, "HookFailed")
+    assert rollout.message == "hook smoke: ImagePullBackOff: no such image"
+    assert {gate.name: gate.verdict for gate in rollout.gates} == {"hook/smoke": Verdict.FAILED}
+
+
+def test_pods_that_are_replaced_after_the_switch_are_asked_within_the_same_deadline() -> None:
+    gone = JobObserved(finished=True, succeeded=False, message="Unreachable", created_at=ago(60))
+    view = replace(SETTLING, probe=gone, jobs={CONVERSATIONS: PASSED, "hook/billing": PASSED}).view()
+    assert view.rollout is not None
+    after = advance(view).rollout
+    assert after is not None
+    assert (after.phase, after.attempt, after.deadline) == (Phase.SETTLING, 2, view.rollout.deadline)
+
+
+def test_what_both_revisions_fail_after_the_switch_holds_nothing_up() -> None:
+    shared = JobObserved(finished=True, succeeded=False, message="both fail", inconclusive=True, reason="SharedFault")
+    jobs = {CONVERSATIONS: shared, "hook/billing": PASSED}
+    rollout = advance(replace(SETTLING, probe=PASSED, jobs=jobs, in_phase_seconds=120.0).view()).rollout
+    assert rollout is not None
+    assert rollout.phase is Phase.COMPLETED
+
+
+def test_settling_has_time_for_its_checks() -> None:
+    view = replace(SETTLING, rollout={**AFTER, "settleSeconds": 1}).view()
+    longest = 600 + 60 + timing.VERDICT_ALLOWANCE_SECONDS
+    assert timing.deadline_seconds(view, Phase.SETTLING) == longest
