@@ -17,6 +17,13 @@ class Behaviour:
     """Once all traffic goes to its revision, its container ends for good after so long."""
     healthy: bool = True
     """What the probe Job finds."""
+    converses: bool = True
+    """What the golden conversations find."""
+    passes_hooks: bool = True
+    spoilt_by_traffic: bool = False
+    """Its checks fail once it has all the traffic."""
+    shares_faults: bool = False
+    """Its golden conversations fail, and those of the old revision, too."""
     error_share: float = 0.0
     """Share of its runs that fail."""
     run_seconds: float = 0.4

@@ -258,14 +258,27 @@ class Controllers:
         job = self.server.objects.get(("Job", name))
         if job is None or job["metadata"]["uid"] != uid:
             return
-        healthy = self.behaviour_of(job).healthy
-        words = "all components are healthy" if healthy else "model main: 401 Unauthorized"
-        ended = {"terminated": {"exitCode": 0 if healthy else 1, "message": json.dumps({"message": words})}}
+        good, verdict = self._verdict(job)
+        ended = {"terminated": {"exitCode": 0 if good else 1, "message": json.dumps(verdict)}}
         container = {"name": "probe", "restartCount": 0, "state": ended}
-        self._set_pod(f"{name}-pod", phase="Succeeded" if healthy else "Failed", containerStatuses=[container])
-        condition = {"type": "Complete" if healthy else "Failed", "status": "True"}
+        self._set_pod(f"{name}-pod", phase="Succeeded" if good else "Failed", containerStatuses=[container])
+        condition = {"type": "Complete" if good else "Failed", "status": "True"}
         self.server.replace(resources.JOB, {**job, "status": {"conditions": [condition]}})
         self.timeline.after(JOB_KEPT_SECONDS, partial(self._forget_job, uid, name))
+
+    def _verdict(self, job: JsonObject) -> tuple[bool, JsonObject]:
+        """What a check finds, and its last words."""
+        behaviour, check = self.behaviour_of(job), job["metadata"]["annotations"][names.ANNOTATION_CHECK]
+        service = self.server.objects.get(
+            ("Service", names.active_service(job["metadata"]["labels"][names.LABEL_TEAM]))
+        )
+        selected = (service["spec"].get("selector") or {}).get(names.LABEL_REVISION) if service else None
+        alone = selected == job["metadata"]["labels"][names.LABEL_REVISION]
+        good = {names.CHECK_HEALTH: behaviour.healthy, names.CHECK_CONVERSATIONS: behaviour.converses}
+        passed = good.get(check, behaviour.passes_hooks) and not (alone and behaviour.spoilt_by_traffic)
+        if check == names.CHECK_CONVERSATIONS and behaviour.shares_faults:
+            return False, {"verdict": "Inconclusive", "reason": "SharedFault", "message": "both revisions fail"}
+        return passed, {"message": f"{check} passed" if passed else f"{check}: 401 Unauthorized"}
 
     def _forget_job(self, uid: str, name: str) -> None:
         job = self.server.objects.get(("Job", name))

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus
+from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus, Verdict
 from agentteam_operator.core import names
 from agentteam_operator.core.gates.intent import FORMER_GOES_SECONDS
 from agentteam_operator.core.view import IN_PROGRESS
@@ -192,15 +192,24 @@ def no_traffic_before_the_gates(watch: Invariants, request: Request) -> None:
     rollout = watch.rollout
     if not selector or rollout is None or selector.get(names.LABEL_REVISION, rollout.revision) != rollout.revision:
         return
-    if rollout.phase in {Phase.COMPLETED, Phase.ROLLED_BACK, Phase.FAILED} or cleared(rollout):
+    tests = set() if rollout.only_health else _tests(watch.world)
+    if rollout.phase in {Phase.COMPLETED, Phase.ROLLED_BACK, Phase.FAILED} or cleared(rollout, tests):
         return
     raise broken("no_traffic_before_the_gates", f"{rollout.revision} is selected in phase {rollout.phase.value}")
 
 
-def cleared(rollout: RolloutStatus) -> bool:
-    """All gates before traffic have passed."""
-    passed = {gate.name for gate in rollout.gates if gate.verdict == "Passed"}
-    return rollout.gates_skipped or {"validation", "readiness", "health"} <= passed
+def cleared(rollout: RolloutStatus, tests: set[str] | None = None) -> bool:
+    """All gates before traffic have passed; a test that fails for both revisions alike lets pass who is let pass."""
+    passed = {gate.name for gate in rollout.gates if gate.verdict in {Verdict.PASSED, Verdict.INCONCLUSIVE}}
+    return rollout.gates_skipped or {"validation", "readiness", "health"} | (tests or set()) <= passed
+
+
+def _tests(world: World) -> set[str]:
+    """Gates of the tests that the team's spec asks for before the shift."""
+    settings = (world.team or {}).get("spec", {}).get("rollout") or {}
+    hooks = (hook for hook in settings.get("hooks") or [] if hook.get("when") != "AfterSwitch")
+    found = {names.hook_check(hook["name"]) for hook in hooks}
+    return found | ({names.CHECK_CONVERSATIONS} if settings.get("conversations") else set())
 
 
 def _new_selector(request: Request) -> dict[str, str] | None:

@@ -117,6 +117,7 @@ def delete(world: World) -> None:
     world.delete_team()
 
 
-def annotate(annotation: str, version: str) -> Deed:
+def annotate(annotation: str, version: str, nonce: str = "") -> Deed:
     """People annotate the team with a version's revision."""
-    return lambda world: world.annotate(**{annotation: revision(version)})
+    value = f"{revision(version)}/{nonce}" if nonce else revision(version)
+    return lambda world: world.annotate(**{annotation: value})

@@ -20,6 +20,7 @@ from tests.simulation.meddling import (
     stray_pod,
     tamper,
 )
+from tests.simulation.ordered import ORDERS, PAUSES, REFUSED
 from tests.simulation.refusals import REFUSALS
 from tests.simulation.scenario import (
     End,
@@ -53,6 +54,7 @@ from tests.simulation.stories import (
     rolled_back,
     upgrade,
 )
+from tests.simulation.tested import MANUAL_PROMOTIONS, TESTED
 from tests.simulation.unreadable import UNREADABLE
 from tests.simulation.world import ENVIRONMENT
 
@@ -287,6 +289,11 @@ ALL = {
         *ABORTS,
         *SUPERSESSIONS,
         *REVERSIONS,
+        *TESTED,
+        *MANUAL_PROMOTIONS,
+        *PAUSES,
+        *REFUSED,
+        *ORDERS,
         *DELETIONS,
         *SCALING,
         *MEDDLING,

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from agentteam_operator.api.revision import revision_hash
+from agentteam_operator.api.revision import restarted_hash, revision_hash
 from agentteam_operator.api.spec import AgentTeamSpec
 
-VERSIONS = ("1", "2", "3")
+VERSIONS = ("1", "2", "3", "1+", "1@again", "2@again")
+"""Versions of specs. `1+` is 1 with other resources, which isn't another behaviour; `1@again` is 1, restarted."""
 
 READY_TIMEOUT_SECONDS = 30
 WATCH_SECONDS = 10
@@ -21,8 +22,9 @@ STEPS = ({"weight": 25, "holdSeconds": 5}, {"weight": 50, "holdSeconds": 0})
 
 def spec(version: str, *, rollout: object = None, **fields: object) -> dict[str, Any]:
     """A valid spec; `fields` and `rollout` replace parts of it."""
+    name, more = version.removesuffix("+"), version.endswith("+")
     document = {
-        "version": version,
+        "version": name,
         "models": [{"name": "main", "provider": "Replay", "replay": {"answers": ["hello"]}}],
         "team": {
             "type": "RoundRobin",
@@ -39,6 +41,7 @@ def spec(version: str, *, rollout: object = None, **fields: object) -> dict[str,
             "analysis": {"intervalSeconds": 5},
             **(rollout if isinstance(rollout, Mapping) else {}),
         },
+        **({"resources": {"limits": {"memory": "2Gi"}}} if more else {}),
         **fields,
     }
     return {field: value for field, value in document.items() if value is not None}
@@ -46,5 +49,7 @@ def spec(version: str, *, rollout: object = None, **fields: object) -> dict[str,
 
 @cache
 def revision(version: str) -> str:
-    """The hash of the revision that `spec(version)` asks for."""
-    return revision_hash(AgentTeamSpec.parse(spec(version)))
+    """The hash of the revision that `spec(version)` asks for; with @ and a nonce, once it was restarted by that."""
+    name, _, nonce = version.partition("@")
+    plain = revision_hash(AgentTeamSpec.parse(spec(name)))
+    return restarted_hash(plain, f"{plain}/{nonce}") if nonce else plain
