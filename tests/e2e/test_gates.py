@@ -1,0 +1,218 @@
+"""Golden conversations, hooks and health, before any traffic and after the switch: each that fails leaves blue serving.
+
+Version 1 ends its answers with APPROVE, as the conversation and the hook want it; the bad version 2 doesn't.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from demo.kube import Json
+from demo.timeline import phase, rollout
+from tests.e2e.harness import MODEL_NAMESPACE, QUICK_ROLLOUT, Cluster, Team, condition, gate, manifest, phases
+from tests.support.waiting import poll
+
+pytestmark = pytest.mark.e2e
+
+APPROVING = "Answer. End with APPROVE."
+CURT = "Answer."
+ASK = """
+import json, os, urllib.request
+url = os.environ.get("PREVIEW_URL") or os.environ["ACTIVE_URL"]
+body = json.dumps({"model": os.environ["TEAM"], "messages": [{"role": "user", "content": "order 17"}]}).encode()
+request = urllib.request.Request(f"{url}/v1/chat/completions", body, {"Content-Type": "application/json"})
+answer = json.load(urllib.request.urlopen(request, timeout=20))
+assert answer["system_fingerprint"] == os.environ["REVISION"], answer["system_fingerprint"]
+said = answer["choices"][0]["message"]["content"]
+open("/dev/termination-log", "w").write(json.dumps({"message": f"the team said: {said[-24:]}", "samples": 1}))
+raise SystemExit(0 if said.endswith("APPROVE") else 1)
+"""
+
+Deed = Callable[[Cluster, Team], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A release that a gate stops."""
+
+    name: str
+    settings: dict[str, Any]
+    """Of the rollout, for both versions."""
+    gate: str
+    reason: str
+    words: str
+    """What the one line of the status says."""
+    after_switch: bool = False
+    deed: Deed | None = None
+    """Done when the new version has all the traffic."""
+    new_spec: dict[str, Any] | None = None
+    """Of the new version; with a curt system message where there is none."""
+
+
+def _conversation() -> dict[str, Any]:
+    entry = {"name": "refund", "turns": [{"user": "order 17"}], "samples": 2, "expect": {"contains": ["APPROVE"]}}
+    return {"conversations": [entry], "conversationsTimeoutSeconds": 60}
+
+
+def _hook(image: str, when: str) -> dict[str, Any]:
+    job = {"image": image, "command": ["python", "-c", ASK]}
+    return {"hooks": [{"name": "smoke", "when": when, "job": job, "timeoutSeconds": 60}]}
+
+
+def _team_spec(message: str) -> dict[str, Any]:
+    agents = [{"name": "clerk", "model": "main", "systemMessage": message}]
+    return {"team": {"type": "RoundRobin", "maxTurns": 1, "agents": agents}}
+
+
+def _own_endpoint(team: str) -> dict[str, Any]:
+    """A model that is reached by a Service of this namespace, which can be taken away."""
+    model = manifest("any")["spec"]["models"][0]
+    return {"models": [model | {"baseURL": f"http://{team}-model/v1"}]}
+
+
+def _alias(team: str) -> Json:
+    target = f"model-endpoint.{MODEL_NAMESPACE}.svc.cluster.local"
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": f"{team}-model"},
+        "spec": {"type": "ExternalName", "externalName": target},
+    }
+
+
+def _take_endpoint_away(cluster: Cluster, team: Team) -> None:
+    cluster.tools.kubectl("delete", "service", f"{team.name}-model", "-n", team.namespace)
+
+
+def cases(image: str) -> list[Case]:
+    slow_settle = {"settleSeconds": 20}
+    said = "the team said: "
+    return [
+        Case("conversation", _conversation(), "conversations", "ConversationsFailed", "doesn't contain 'APPROVE'"),
+        Case("hook", _hook(image, "BeforeShift"), "hook/smoke", "HookFailed", f"hook smoke: {said}"),
+        Case(
+            "hook-after", _hook(image, "AfterSwitch") | slow_settle, "hook/smoke", "HookFailed",
+            f"hook smoke: {said}", after_switch=True,
+        ),
+        Case(
+            "health", {}, "health", "HealthCheckFailed", "models", new_spec=_own_endpoint("nobody"),
+        ),
+        Case(
+            "health-after", slow_settle, "health", "HealthCheckFailed", "models", after_switch=True,
+            deed=_take_endpoint_away, new_spec=_own_endpoint("health-after"),
+        ),
+    ]  # fmt: skip
+
+
+NAMES = ("conversation", "hook", "hook-after", "health", "health-after")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the rollout left behind."""
+
+    case: Case
+    before: str
+    after: Json
+    events: list[Json]
+    pods: list[Json]
+
+
+@pytest.fixture(scope="module")
+def outcomes(cluster: Cluster, namespace: str) -> dict[str, Outcome]:
+    """One after another: each is short, and two cores are few for five teams' pods at once."""
+    image = cluster.target.images.name("agentteam-agent")
+    found = {}
+    for case in cases(image):
+        if case.name == "health-after":
+            cluster.tools.apply(_alias(case.name), namespace)
+        found[case.name] = _play(cluster, namespace, case)
+    return found
+
+
+def _play(cluster: Cluster, namespace: str, case: Case) -> Outcome:
+    settings = QUICK_ROLLOUT | {"watchSeconds": 0} | case.settings
+    first = manifest(case.name, replicas=1, rollout=settings, **_team_spec(APPROVING))
+    with cluster.team(namespace, first) as team:
+        team.await_first()
+        before = team.active
+        bad = case.new_spec or _team_spec(CURT)
+        if case.deed is None:
+            team.change(version="1.1.0", **bad)
+        else:
+            team.change_and_await_phase("Settling", lambda: team.change(version="1.1.0", **bad))
+            case.deed(cluster, team)
+        after = team.await_end(before, 120)
+        poll(lambda: not team.pods(rollout(after)["revision"]), 60, "the new version's pods to go")
+        events = json.loads(cluster.tools.kubectl("get", "events", "-n", namespace, "-o", "json"))["items"]
+        mine = [event for event in events if event["involvedObject"]["name"] == case.name]
+        return Outcome(case, before, after, mine, team.pods())
+
+
+@pytest.fixture(params=NAMES)
+def outcome(request: pytest.FixtureRequest, outcomes: dict[str, Outcome]) -> Outcome:
+    return outcomes[request.param]
+
+
+def test_blue_serves_and_green_is_gone(outcome: Outcome) -> None:
+    assert phase(outcome.after) == "RolledBack"
+    assert outcome.after["status"]["activeRevision"] == outcome.before
+    assert {pod["metadata"]["labels"]["agentteam.dev/revision"] for pod in outcome.pods} == {outcome.before}
+    assert condition(outcome.after, "Available")["status"] == "True"
+
+
+def test_it_got_traffic_only_if_its_gates_before_had_passed(outcome: Outcome) -> None:
+    assert ("Settling" in phases(outcome.after)) is outcome.case.after_switch
+
+
+def test_the_gate_holds_the_verdict_and_the_status_says_why_in_a_line(outcome: Outcome) -> None:
+    case = outcome.case
+    assert gate(outcome.after, case.gate)["verdict"] == "Failed"
+    said = condition(outcome.after, "RolledBack")
+    assert (said["status"], said["reason"]) == ("True", case.reason)
+    assert case.words in said["message"]
+    assert case.words in outcome.after["status"]["message"]
+
+
+def test_the_rollback_is_told_once(outcome: Outcome) -> None:
+    told = [event for event in outcome.events if event["reason"] == "RolledBack"]
+    assert [event["type"] for event in told] == ["Warning"]
+
+
+def test_a_release_waits_for_a_person_and_goes_on_by_a_word(cluster: Cluster, namespace: str) -> None:
+    settings = QUICK_ROLLOUT | {"watchSeconds": 0, "autoPromote": False}
+    with cluster.team(namespace, manifest("by-hand", replicas=1, rollout=settings)) as team:
+        team.await_first()
+        before = team.active
+        waiting = team.change_and_await_phase("AwaitingPromotion", lambda: team.change(version="1.1.0"))
+        candidate = waiting["status"]["candidateRevision"]
+        assert waiting["status"]["phase"] == "Paused"
+        assert waiting["status"]["activeRevision"] == before
+        assert f"agentteam.dev/promote={candidate}/" in waiting["status"]["message"]
+        _say(cluster, team, f"agentteam.dev/promote={candidate}")
+        promoted = team.await_end(before)
+        assert (phase(promoted), promoted["status"]["activeRevision"]) == ("Completed", candidate)
+        _say(cluster, team, f"agentteam.dev/rollback={before}")
+        back = team.watch.wait_for(
+            lambda state: state["status"]["activeRevision"] == before and phase(state) == "Completed",
+            60,
+            "the way back",
+        )
+        assert back["status"]["reason"] == "RolledBackByPerson"
+        assert condition(back, "Ready")["status"] == "False"
+        with contextlib.suppress(TimeoutError):
+            back = team.watch.wait_for(lambda state: len(state["status"].get("actions", [])) == 2, 5, "both answers")
+        assert {entry["action"]: entry["accepted"] for entry in back["status"]["actions"]} == {
+            "promote": True,
+            "rollback": True,
+        }
+
+
+def _say(cluster: Cluster, team: Team, word: str) -> None:
+    cluster.tools.kubectl("annotate", "--overwrite", "-n", team.namespace, "agentteam", team.name, word)
