@@ -80,8 +80,9 @@ COREDNS = Module("coredns", _same_names("coredns"), target=".")
 METRICS_SERVER = Module("metrics-server", _same_names("metrics-server"))
 HELM = Module("helm", _same_names("helm"))
 PROMETHEUS = Module("prometheus", _same_names("prometheus", "promtool"), tags=("remove_all_sd", "enable_kubernetes_sd"))
+ALERTMANAGER = Module("alertmanager", _same_names("alertmanager"))
 
-FAST_MODULES = (ETCD, KUBERNETES, HELM, PROMETHEUS)
+FAST_MODULES = (ETCD, KUBERNETES, HELM, PROMETHEUS, ALERTMANAGER)
 FULL_MODULES = (*FAST_MODULES, CONTAINERD, CNI, PAUSE, COREDNS, METRICS_SERVER)
 PROFILE_MODULES = {"fast": FAST_MODULES, "full": FULL_MODULES}
 
