@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ from agentteam_operator.observe.sampler import Sampler
 from agentteam_operator.observe.store import Store
 from agentteam_operator.observe.watch import Watch
 from agentteam_operator.prerequisites import Prerequisites
+from agentteam_operator.providers.notifications import Dispatcher, NotifierConfig, channel_of, facts_of
 from agentteam_operator.providers.prometheus import Prometheus, PrometheusConfig
 from agentteam_operator.queue import WakeQueue
 from agentteam_operator.reconcile import Reconciler
@@ -44,7 +45,13 @@ def now() -> datetime:
 class App:
     """One replica of the operator, for one event loop."""
 
-    def __init__(self, settings: Settings, client: KubeClient, prometheus: Prometheus | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client: KubeClient,
+        prometheus: Prometheus | None,
+        notifiers: Sequence[NotifierConfig] = (),
+    ) -> None:
         """Put the parts together; nothing runs yet."""
         self.settings = settings
         self.metrics = Metrics()
@@ -58,6 +65,13 @@ class App:
         self._watch_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         sampler = Sampler(self.store, prometheus, self.queue.wake, self.metrics.prometheus_query_seconds.observe)
         self._sampler = sampler
+        self._notifiers = facts_of(notifiers)
+        self._dispatcher = Dispatcher(
+            [channel_of(notifier, now) for notifier in notifiers],
+            clock=now,
+            wake_after=self.queue.wake_after,
+            metrics=self.metrics,
+        )
         self._resync = Resync(
             client,
             self.store,
@@ -68,6 +82,7 @@ class App:
         self.reconciler = Reconciler(
             observer=Observer(client, self.store, sampler, now),
             writer=KubeWriter(client, self.store, self.may_act),
+            notifier=self._dispatcher,
             sampler=sampler,
             queue=self.queue,
             environment=self.environment,
@@ -91,6 +106,7 @@ class App:
             cluster_domain=self.settings.cluster_domain,
             metrics_configured=bool(self.settings.prometheus_url),
             pod_monitors_available=self.prerequisites.pod_monitors,
+            notifiers=self._notifiers,
         )
 
     def may_act(self) -> bool:
@@ -124,6 +140,7 @@ class App:
         self._update()
         await asyncio.gather(*(watch.synced.wait() for watch in self._watches.values()))
         self._spawn("sampler", self._sampler.run())
+        self._spawn("notifications", self._dispatcher.run())
         self._spawn("resync", self._resync.run(self.pulse.beat("resync")))
         for number in range(WORKERS):
             self._spawn(f"worker-{number}", self.reconciler.work())
@@ -138,6 +155,7 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._dispatcher.close()
 
     def _update(self) -> None:
         """After any change of what acting depends on."""
@@ -153,7 +171,8 @@ class App:
             self.reconciler.acting.set()
         elif not acting:
             self.reconciler.acting.clear()
-            self._sampler.want_nothing()  # whoever acts now asks Prometheus
+            self._sampler.want_nothing()  # whoever acts now asks Prometheus, and tells people
+            self._dispatcher.drop()
 
     def _lease(self, client: KubeClient) -> Leader:
         settings = self.settings

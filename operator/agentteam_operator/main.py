@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from agentteam_operator.core import names
 from agentteam_operator.kube.client import KubeClient, NoClusterError, load_configuration
 from agentteam_operator.kube.resources import AGENT_TEAM
 from agentteam_operator.logs import configure_logging
+from agentteam_operator.providers.notifications import InvalidNotifiersError, NotifierConfig, load_notifiers
 from agentteam_operator.settings import InvalidSettingsError, Settings, load_settings
 
 STREAM_SECONDS = 600
@@ -33,23 +35,24 @@ def run() -> None:
     """The console entry `agentteam-operator`: serve until SIGTERM."""
     try:
         settings = load_settings()
-    except InvalidSettingsError as error:
+        notifiers = load_notifiers(settings.notifiers_file)
+    except (InvalidSettingsError, InvalidNotifiersError) as error:
         sys.exit(f"agentteam-operator: {error}")
     configure_logging(settings.log_level, settings.log_format)
     try:
-        sys.exit(asyncio.run(serve(settings)))
+        sys.exit(asyncio.run(serve(settings, notifiers)))
     except NoClusterError as error:
         sys.exit(f"agentteam-operator: {error}")
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, notifiers: Sequence[NotifierConfig] = ()) -> int:
     """Serve until a signal tells to stop; the process' exit code."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(KubeClient(await load_configuration()))
         prometheus = prometheus_of(settings)
         if prometheus is not None:
             await stack.enter_async_context(prometheus)
-        app = App(settings, client, prometheus)
+        app = App(settings, client, prometheus, notifiers)
         await stack.enter_async_context(app.running())
         operator = asyncio.create_task(_operator(app), name="kopf")
         app.on_failure(operator.cancel)

@@ -50,6 +50,15 @@ class Metrics:
         self.rollbacks = Counter(
             f"{prefix}_rollbacks", "Rollbacks that began, by reason.", ["reason"], registry=self.registry
         )
+        self.notifications = Counter(
+            f"{prefix}_notifications",
+            "Attempts to tell a notifier: delivered, failed (and tried again), given_up.",
+            ["notifier", "result"],
+            registry=self.registry,
+        )
+        self.notifications_pending = Gauge(
+            f"{prefix}_notifications_pending", "Deliveries under way.", registry=self.registry
+        )
         self.queue_depth = Gauge(f"{prefix}_queue_depth", "Teams waiting for their tick.", registry=self.registry)
         self.loop_age_seconds = Gauge(
             f"{prefix}_loop_age_seconds", "Age of the oldest sign of life; /livez fails on it.", registry=self.registry
@@ -61,6 +70,11 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+
+    def know_notifier(self, name: str) -> None:
+        """Begin a notifier's counts at 0."""
+        for result in ("delivered", "failed", "given_up"):
+            self.notifications.labels(name, result)
 
     def watch_rollouts(self, phases: Callable[[], Iterator[str]]) -> None:
         """Count teams by the phase of their rollout, from the cache, when somebody asks."""

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -19,10 +19,11 @@ from typing import Protocol
 import structlog
 
 from agentteam_operator.api.redaction import without_secrets
-from agentteam_operator.api.status import AgentTeamStatus, Phase, Transition
-from agentteam_operator.apply import ClusterWriter, NameConflict, execute
+from agentteam_operator.api.status import AgentTeamStatus, Phase
+from agentteam_operator.apply import ClusterWriter, NameConflict, Notifier, execute
 from agentteam_operator.core.decide import decide
 from agentteam_operator.core.state import Decision, EmitEvent, Environment, Observed, Refusal
+from agentteam_operator.core.timeline import step, timeline
 from agentteam_operator.kube.errors import Conflict, KubeError, NamespaceEnding, NotFound, Retryable
 from agentteam_operator.metrics import Metrics
 from agentteam_operator.observe.assemble import UnknownStatus
@@ -68,6 +69,7 @@ class Reconciler:
         *,
         observer: Observes,
         writer: ClusterWriter,
+        notifier: Notifier,
         sampler: Samples,
         queue: WakeQueue,
         environment: Callable[[], Environment],
@@ -78,6 +80,7 @@ class Reconciler:
         """`clock` gives the present, aware of its zone; `scatter` a factor for pauses."""
         self._observer = observer
         self._writer = writer
+        self._notifier = notifier
         self._sampler = sampler
         self._queue = queue
         self._environment = environment
@@ -165,7 +168,7 @@ class Reconciler:
         self._want_samples(key, observed, decision)
         recorded = partial(self._note_transitions, key, observed.status, decision.status)
         self._refusals.pop(key, None)
-        executed = await execute(decision, observed, self._writer, self._count, recorded)
+        executed = await execute(decision, observed, self._writer, self._count, recorded, notifier=self._notifier)
         if executed.refusals:
             self._refusals[key] = executed.refusals
         if any(isinstance(error, NamespaceEnding) for error in executed.failures):
@@ -182,9 +185,11 @@ class Reconciler:
         return executed.failures
 
     async def _observe(self, key: TeamKey, *, live: bool) -> Observed | None:
-        """The team's state, with what was refused when it was last acted on."""
+        """The team's state, with what was refused when it was last acted on, and with who has been told of what."""
         observed = await self._observer.observe(key, live=live)
-        return replace(observed, refusals=self._refusals.get(key, ())) if observed else None
+        if observed is None:
+            return None
+        return replace(observed, refusals=self._refusals.get(key, ()), deliveries=self._notifier.outcomes(key))
 
     def _note_change(self, key: TeamKey, *, changed: bool) -> None:
         """Look again at once after a change, for no watch tells us of our own writes."""
@@ -211,9 +216,9 @@ class Reconciler:
 
     def _note_transitions(self, key: TeamKey, before: AgentTeamStatus, after: AgentTeamStatus) -> None:
         """Log and count each step that is new in the stored status: a tick may take several."""
-        known = {_step(entry) for entry in _timeline(before)}
-        for entry in _timeline(after):
-            if _step(entry) in known:
+        known = {step(entry) for entry in timeline(before)}
+        for entry in timeline(after):
+            if step(entry) in known:
                 continue
             log.info(
                 "rollout_phase",
@@ -235,6 +240,7 @@ class Reconciler:
         if not ending:
             self._ending.pop(key, None)
         self._sampler.want(key, None)
+        self._notifier.forget(key)
         self._failures.pop(key, None)
         self._busy.pop(key, None)
         self._refusals.pop(key, None)
@@ -282,17 +288,3 @@ class Reconciler:
             log.warning("event_failed", namespace=key[0], team=key[1], error=str(failure) or repr(failure))
         except Exception:
             log.exception("event_crashed", namespace=key[0], team=key[1])
-
-
-def _timeline(status: AgentTeamStatus) -> Iterator[Transition]:
-    """All steps that the status still holds, each with its revision, oldest first."""
-    rollout = status.rollout
-    if rollout is not None:
-        yield from rollout.earlier
-        for entry in rollout.transitions:
-            yield entry.model_copy(update={"revision": entry.revision or rollout.revision})
-
-
-def _step(entry: Transition) -> tuple[str, Phase, datetime]:
-    """What tells one step from another."""
-    return entry.revision, entry.phase, entry.at

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     prometheus_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
     """longest time for one query in seconds, such as 10"""
 
+    notifiers_file: Path | None = None
+    """a YAML file with the notifiers that teams may name, as docs/incidents.md has it"""
+
     leader_election: bool = True
     """true (of several replicas one acts) or false (there is only one)"""
     lease_name: Annotated[str, Field(min_length=1, max_length=253)] = "agentteam-operator"

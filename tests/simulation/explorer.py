@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentteam_operator.api.rollout import MetricName
-from agentteam_operator.api.status import Phase, RolloutStatus
+from agentteam_operator.api.status import AgentTeamStatus, Phase, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 
-from tests.simulation.faults import OF_NEWS, OF_READS, OF_WRITES, Fault, Plan, Strike
+from tests.simulation.faults import OF_NEWS, OF_READS, OF_TELLING, OF_WRITES, Fault, Plan, Strike
 from tests.simulation.pods import is_ready
 from tests.simulation.run import Run
 from tests.simulation.scenarios import ALL
@@ -27,6 +27,7 @@ class Played:
     first_call: int
     """Number of the first request that the story itself is about."""
     first_news: int
+    first_telling: int
     end: dict[str, Any]
     problem: str = ""
 
@@ -57,10 +58,16 @@ def _status(world: World) -> dict[str, Any]:
         "revisions": [
             (entry.hash, entry.version, entry.outcome, entry.reason, entry.image) for entry in status.revisions
         ],
+        "incident": _incident(status),
         "rollout": rollout and (rollout.phase, rollout.revision, rollout.base_revision, rollout.reason, rollout.weight),
         "gates": rollout and _gates(rollout),
         "timeline": rollout and _timeline(rollout),
     }
+
+
+def _incident(status: AgentTeamStatus) -> tuple[object, ...] | None:
+    held = status.last_incident
+    return held and (held.severity, held.reason, held.revision, held.resolved_at is None)
 
 
 def _timeline(rollout: RolloutStatus) -> list[tuple[str, str]]:
@@ -80,13 +87,16 @@ def _gates(rollout: RolloutStatus) -> list[tuple[str, str]]:
 
 
 def singles(undisturbed: Played) -> Iterator[Plan]:
-    """Every fault at every request and every piece of news of the story."""
+    """Every fault at every request and every piece of news of the story, and whenever somebody is told."""
     name = undisturbed.plan.scenario
     for call in undisturbed.record.calls[undisturbed.first_call :]:
         for fault in OF_WRITES if call.is_write else OF_READS:
             yield Plan(name, (Strike(call.number, fault),))
     for number in range(undisturbed.first_news, len(undisturbed.record.news)):
         for fault in OF_NEWS:
+            yield Plan(name, (Strike(number, fault),))
+    for number in range(undisturbed.first_telling, len(undisturbed.record.tellings)):
+        for fault in OF_TELLING:
             yield Plan(name, (Strike(number, fault),))
 
 
@@ -119,8 +129,7 @@ class Baseline:
 
     def before(self, strike: Strike) -> Run:
         """The last copy before a strike's place."""
-        calls = strike.fault not in OF_NEWS
-        return next(run for run in reversed(self.checkpoints) if run.place(calls=calls) <= strike.at)
+        return next(run for run in reversed(self.checkpoints) if run.place(strike.family) <= strike.at)
 
 
 async def baseline(name: str) -> Baseline:

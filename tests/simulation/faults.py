@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """One disturbance. Those of requests are numbered by the request, those of the watch by what it tells."""
+    """One disturbance, numbered by the request, by what the watch tells, or by what a notifier is told."""
 
     CRASH_BEFORE = "crash-before"
     """The operator dies before the request reaches the API server."""
@@ -25,6 +25,14 @@ class Fault(StrEnum):
     """From this news on, the watch of that kind is silent for a while: the cache is stale."""
     NEWS_LOST = "news-lost"
     """This one piece of news never arrives, as after a broken stream; the next list brings what was missed."""
+    DIES_UNSAID = "dies-unsaid"
+    """The operator dies before a notifier is told."""
+    DIES_SAID = "dies-said"
+    """A notifier is told; the operator dies before it knows."""
+    RECEIPT_LOST = "receipt-lost"
+    """A notifier is told, but its answer gets lost."""
+    UNREACHABLE = "unreachable"
+    """A notifier isn't there."""
 
 
 OF_WRITES = (
@@ -37,6 +45,7 @@ OF_WRITES = (
 )
 OF_READS = (Fault.CRASH_BEFORE, Fault.THROTTLED, Fault.SERVER_ERROR)
 OF_NEWS = (Fault.WATCH_STALLS, Fault.NEWS_LOST)
+OF_TELLING = (Fault.DIES_UNSAID, Fault.DIES_SAID, Fault.RECEIPT_LOST, Fault.UNREACHABLE)
 
 
 class Crash(BaseException):
@@ -45,14 +54,18 @@ class Crash(BaseException):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Strike:
-    """One fault at one place: the number of the request, or of the piece of news, counted from 0."""
+    """One fault at one place: the number of the request, of the piece of news, or of the telling, counted from 0."""
 
     at: int
     fault: Fault
 
     def __str__(self) -> str:
-        kind = "n" if self.fault in OF_NEWS else "r"
-        return f"{kind}{self.at}:{self.fault}"
+        return f"{self.family}{self.at}:{self.fault}"
+
+    @property
+    def family(self) -> str:
+        """What is counted: requests, news, tellings."""
+        return "n" if self.fault in OF_NEWS else "t" if self.fault in OF_TELLING else "r"
 
     @classmethod
     def parse(cls, text: str) -> Strike:

@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agentteam_operator.api.incident_status import DeliveryState
 from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus, Verdict
 from agentteam_operator.core import names
 from agentteam_operator.core.gates.intent import FORMER_GOES_SECONDS
@@ -48,6 +49,10 @@ class Invariants:
     """The revision that each transition was first said to be of."""
     statuses: list[AgentTeamStatus] = field(default_factory=list)
     """The last two that were stored."""
+    to_tell: set[tuple[str, str]] = field(default_factory=set)
+    """Which notifier is to be told what, by the notice's id."""
+    notices: dict[tuple[object, ...], str] = field(default_factory=dict)
+    """Ids by what they tell of."""
     since: dict[str, float] = field(default_factory=dict)
     """When what must not last began, by what it is."""
 
@@ -103,6 +108,11 @@ class Invariants:
             if self.named.setdefault((entry.phase, entry.at), revision) != revision:
                 raise broken("every_transition_is_told_once", f"{entry.phase} at {entry.at} is told of {revision}, too")
             self.told.add(f"{TEAM}.{hashlib.sha256(key.encode()).hexdigest()[:16]}")
+        for notice in status.notifications:
+            subject = (team["metadata"]["uid"], notice.kind, notice.revision, notice.at)
+            if self.notices.setdefault(subject, notice.id) != notice.id:
+                raise broken("every_notifier_is_told", f"{notice.kind} of {notice.revision} has two ids")
+            self.to_tell |= {(delivery.notifier, notice.id) for delivery in notice.deliveries}
 
     @property
     def rollout(self) -> RolloutStatus | None:
@@ -378,7 +388,22 @@ def what_goes_with_a_former_team_is_no_conflict(watch: Invariants, change: Chang
         raise broken("what_goes_with_a_former_team_is_no_conflict", watch.world.status.message)
 
 
+def every_fault_is_an_incident(watch: Invariants, change: Change) -> None:
+    """A rollout that turned back, and not because a person wanted it, has opened an incident, or found one open."""
+    rollout = watch.rollout
+    if change.resource.kind != names.KIND or change.after is None or rollout is None:
+        return
+    turned = [entry for entry in rollout.transitions if entry.phase is Phase.ROLLING_BACK]
+    seen = [entry.at for status in watch.statuses[:-1] if status.rollout for entry in status.rollout.transitions]
+    incident = watch.world.status.last_incident
+    for entry in turned:
+        wanted = entry.reason not in {"Superseded", "Aborted"}
+        if entry.at not in seen and wanted and (incident is None or incident.resolved_at is not None):
+            raise broken("every_fault_is_an_incident", f"{entry.reason} at {entry.at}")
+
+
 STATE_CHECKS = (
+    every_fault_is_an_incident,
     pod_templates_never_change,
     nothing_shrinks_on_trial,
     every_phase_has_its_deadline,
@@ -452,6 +477,24 @@ def every_transition_is_told_once(watch: Invariants) -> None:
     missing = watch.told - told if watch.world.team else set()  # nobody hears of a team that is gone
     if missing or extra:
         raise broken("every_transition_is_told_once", f"{len(missing)} not told, {len(extra)} told of nothing")
+
+
+def every_notifier_is_told(watch: Invariants) -> None:
+    """Invariant 7, of notifiers: each that can hear is told all that is stored for it, and nothing else."""
+    heard = set(watch.world.heard)
+    missing = {(notifier, notice) for notifier, notice in watch.to_tell - heard if notifier not in watch.world.deaf}
+    if (missing and watch.world.team) or heard - watch.to_tell:
+        raise broken("every_notifier_is_told", f"{len(missing)} not told, {len(heard - watch.to_tell)} told of nothing")
+    if not watch.world.struck and len(watch.world.operators) == 1 and len(heard) != len(watch.world.heard):
+        raise broken("every_notifier_is_told", "somebody is told twice, though nothing was in the way")
+    pending = [
+        delivery.notifier
+        for notice in watch.world.status.notifications
+        for delivery in notice.deliveries
+        if delivery.state is DeliveryState.PENDING and delivery.notifier not in watch.world.deaf
+    ]
+    if pending and watch.world.team:
+        raise broken("every_notifier_is_told", f"it isn't written down that {pending} were")
 
 
 def a_deleted_team_leaves_nothing(watch: Invariants) -> None:

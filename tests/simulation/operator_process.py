@@ -22,6 +22,7 @@ from agentteam_operator.queue import WakeQueue
 from agentteam_operator.reconcile import Reconciler
 
 from tests.simulation.api_server import ApiServer, Change, JsonObject, Request, parse, selected
+from tests.simulation.telling import Ears, Telling
 
 WATCH_SECONDS = 0.02
 """From a change to its arrival in the cache."""
@@ -35,8 +36,8 @@ METRICS = Metrics()
 _WATCHED = frozenset(resource.kind for resource in resources.CHILDREN)
 
 
-class Wire(Protocol):
-    """What stands between a process and the API server."""
+class Wire(Ears, Protocol):
+    """What stands between a process and the API server, and whom it tells."""
 
     def send(self, process: OperatorProcess, request: Request, group: str) -> JsonObject:
         """Carry a request out, or raise."""
@@ -122,7 +123,7 @@ class OperatorProcess:
     @property
     def next_at(self) -> float:
         """When it wants to run next."""
-        return min(self.tick_at, self.sample_at, self.resync_at) if self.alive else NEVER
+        return min(self.tick_at, self.sample_at, self.resync_at, self.telling.next_at) if self.alive else NEVER
 
     def start(self) -> None:
         """A fresh process: nothing is remembered, everything is listed."""
@@ -133,9 +134,11 @@ class OperatorProcess:
         self.store = Store(self._wake)
         client = _Client(self, self._wire)
         self.observer = Observer(client, self.store, self, self.clock)
+        self.telling = Telling(self, self._wire, self._timeline)
         self.reconciler = Reconciler(
             observer=self,
             writer=KubeWriter(client, self.store, self._may_write),
+            notifier=self.telling,
             sampler=self,
             queue=_Queue(self),
             environment=self._environment,
@@ -222,8 +225,9 @@ class OperatorProcess:
     # --- running ---
 
     async def run_due(self) -> None:
-        """Do what is due now: a resync, a sample, a tick."""
+        """Do what is due now: a telling, a resync, a sample, a tick."""
         now = self._timeline.seconds
+        self.telling.run_due()
         if self.resync_at <= now:
             self.resync_at = now + RESYNC_SECONDS
             await self._resync()

@@ -13,7 +13,12 @@ import yaml
 from agentteam_operator.api.status import Phase
 
 from tests.simulation.faults import Plan
-from tests.simulation.invariants import Invariants, a_deleted_team_leaves_nothing, every_transition_is_told_once
+from tests.simulation.invariants import (
+    Invariants,
+    a_deleted_team_leaves_nothing,
+    every_notifier_is_told,
+    every_transition_is_told_once,
+)
 from tests.simulation.operator_process import RESYNC_SECONDS
 from tests.simulation.scenario import ENDS, End, Scenario
 from tests.simulation.specs import VERSIONS, revision
@@ -53,11 +58,12 @@ class Run:
             environment=story.environment,
             runs_per_second=story.runs_per_second,
             operators=story.operators,
+            deaf=story.deaf,
         )
         self.invariants = Invariants(self.world).watch()
         self.problem = ""
-        self.first = (0, 0)
-        """Number of the first request, and of the first piece of news, that the story itself is about."""
+        self.first = (0, 0, 0)
+        """Number of the first request, piece of news and telling that the story itself is about."""
         self._steps_done = 0
         self._writes = 0
         if story.first is None:
@@ -73,9 +79,10 @@ class Run:
         twin.plan = twin.world.plan = plan
         return twin
 
-    def place(self, *, calls: bool) -> int:
-        """Number of the next request, or of the next piece of news."""
-        return len(self.world.record.calls if calls else self.world.record.news)
+    def place(self, family: str) -> int:
+        """Number of the next request, piece of news or telling."""
+        record = self.world.record
+        return len({"r": record.calls, "n": record.news, "t": record.tellings}[family])
 
     async def play(self, keep: Callable[[Run], None] | None = None) -> None:
         """Play on to the end. `keep` gets a copy of the run before each step at which there is something to disturb."""
@@ -89,8 +96,8 @@ class Run:
         except Violation as violation:
             self.problem = str(violation)
 
-    def _places(self) -> tuple[int, int]:
-        return self.place(calls=True), self.place(calls=False)
+    def _places(self) -> tuple[int, int, int]:
+        return self.place("r"), self.place("n"), self.place("t")
 
     async def _step(self) -> None:
         if self.stage is Stage.TELLING:
@@ -143,6 +150,7 @@ class Run:
         for words in _wrong_ends(self.world, self.story.end):
             raise Violation(words)
         every_transition_is_told_once(self.invariants)
+        every_notifier_is_told(self.invariants)
         a_deleted_team_leaves_nothing(self.invariants)
         self._writes = self.world.record.writes
         for process in self.world.operators:

@@ -55,6 +55,8 @@ class Scenario:
     environment: Environment = ENVIRONMENT
     runs_per_second: float = 40.0
     operators: int = 1
+    deaf: frozenset[str] = frozenset()
+    """Notifiers that never answer."""
     seconds: float = 600.0
     """Longest time that the story may take, undisturbed or not."""
     may_differ: tuple[str, ...] = ()

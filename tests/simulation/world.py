@@ -14,6 +14,7 @@ from agentteam_operator.core.state import Environment
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.errors import Conflict, Retryable
 from agentteam_operator.observe.reading import parse_spec
+from agentteam_operator.providers.notifications.ledger import Due
 from structlog.typing import EventDict, WrappedLogger
 
 from tests.simulation.api_server import NAMESPACE, ApiServer, Change, JsonObject, Request
@@ -22,11 +23,14 @@ from tests.simulation.controllers import Controllers
 from tests.simulation.faults import Crash, Fault, Plan, Strike
 from tests.simulation.load import Load
 from tests.simulation.operator_process import METRICS, STALL_SECONDS, WATCH_SECONDS, OperatorProcess
+from tests.simulation.telling import NOTIFIERS, Teller, Unheard
 from tests.simulation.timeline import Timeline
 
 TEAM = "chat"
 KEY = (NAMESPACE, TEAM)
-ENVIRONMENT = Environment(default_image="agent:1", builder_version="0.1.0", metrics_configured=True)
+ENVIRONMENT = Environment(
+    default_image="agent:1", builder_version="0.1.0", metrics_configured=True, notifiers=NOTIFIERS
+)
 
 
 class Violation(BaseException):
@@ -49,6 +53,8 @@ class Record:
     lines: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     news: list[str] = field(default_factory=list)
+    tellings: list[str] = field(default_factory=list)
+    """Attempts to tell a notifier."""
     writes: int = 0
     """Requests that changed something."""
 
@@ -64,6 +70,7 @@ class World:
         environment: Environment = ENVIRONMENT,
         runs_per_second: float = 40.0,
         operators: int = 1,
+        deaf: frozenset[str] = frozenset(),
     ) -> None:
         self.timeline = Timeline()
         self.server = ApiServer(self.timeline)
@@ -72,6 +79,10 @@ class World:
         self.record = Record()
         self.plan = plan
         self.struck: list[Strike] = []
+        self.deaf = deaf
+        """Notifiers that never answer."""
+        self.heard: list[tuple[str, str]] = []
+        """Which notifier was told what, by the notice's id."""
         self.last_disturbed_at = -1e9
         self.before_write: list[Callable[[World, Request], None]] = []
         self.after_change: list[Callable[[World, Change], None]] = []
@@ -195,6 +206,26 @@ class World:
             raise Crash
         if fault is Fault.LOST_ANSWER:
             raise Retryable("simulated: the answer got lost")
+
+    def tell(self, process: Teller, due: Due) -> None:
+        """Tell a notifier, or whatever the plan has in store for it."""
+        if not process.alive:
+            raise Crash
+        number = len(self.record.tellings)
+        words = f"{process.name} tells {due.notifier} {due.notice.kind.value}"
+        self.record.tellings.append(words)
+        fault = self._strike(f"t{number}", words)
+        if fault is Fault.DIES_UNSAID:
+            process.alive = False
+            raise Crash
+        if fault is Fault.UNREACHABLE or due.notifier in self.deaf:
+            raise Unheard
+        self.heard.append((due.notifier, due.notice.id))
+        if fault is Fault.DIES_SAID:
+            process.alive = False
+            raise Crash
+        if fault is Fault.RECEIPT_LOST:
+            raise Unheard
 
     def news_delay_seconds(self, change: Change) -> float | None:
         """When a change reaches the caches; None for never."""

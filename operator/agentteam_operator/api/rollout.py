@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from agentteam_operator.api.base import ATOMIC, SET, ApiModel, Rule, list_map
+from agentteam_operator.api.base import ATOMIC, SET, ApiModel, DnsLabel, Rule, list_map
 from agentteam_operator.api.conversations import Conversations
 from agentteam_operator.api.hooks import Hook
 
@@ -238,3 +238,6 @@ class RolloutSettings(ApiModel):
     """How long the old revision's pods stay once the new one is stable, in seconds, to finish what they have begun."""
     revision_history_limit: Annotated[int, Field(ge=0, le=50)] = 5
     """How many old revisions are kept, scaled to 0, to go back to."""
+    notifications: Annotated[tuple[DnsLabel, ...], Field(max_length=10, json_schema_extra=SET)] = ()
+    """Names of the notifiers that are told of incidents and of what a person is asked, from those that the operator was
+    configured with. With none named, those that the operator's owner made the default."""

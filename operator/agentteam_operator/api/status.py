@@ -12,6 +12,7 @@ from pydantic import Field
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.base import LenientModel, Time
+from agentteam_operator.api.incident_status import MAX_NOTICES, IncidentStatus, NoticeStatus
 from agentteam_operator.api.rollout import TrafficMode
 
 MAX_TRANSITIONS = 20
@@ -229,3 +230,9 @@ class AgentTeamStatus(LenientModel):
     rollback_to: RollbackStatus | None = Field(default=None, description="A person's order to go back.")
     restarted: RestartStatus | None = Field(default=None, description="A person's last order to restart.")
     conditions: list[Condition] = Field(default_factory=list, max_length=16, description="Standard conditions.")
+    last_incident: IncidentStatus | None = Field(default=None, description="What went wrong last, resolved or not.")
+    notifications: list[NoticeStatus] = Field(
+        default_factory=list,
+        max_length=MAX_NOTICES,
+        description="What notifiers are to be told, or were told last, oldest first.",
+    )

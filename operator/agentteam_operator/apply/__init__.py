@@ -6,6 +6,7 @@ ends in a `Conflict` and changes nothing.
 """
 
 from agentteam_operator.apply.execute import ClusterWriter, Executed, NameConflict, execute
+from agentteam_operator.apply.notifier import Notifier
 from agentteam_operator.apply.writer import KubeWriter
 
-__all__ = ["ClusterWriter", "Executed", "KubeWriter", "NameConflict", "execute"]
+__all__ = ["ClusterWriter", "Executed", "KubeWriter", "NameConflict", "Notifier", "execute"]

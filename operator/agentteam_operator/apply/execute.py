@@ -10,9 +10,9 @@ from typing import Protocol, assert_never
 
 from agentteam_operator.api.redaction import without_secrets
 from agentteam_operator.api.status import AgentTeamStatus
+from agentteam_operator.apply.notifier import Notifier
 from agentteam_operator.core import names
 from agentteam_operator.core.state import (
-    Action,
     ApplyObject,
     CreateObject,
     Decision,
@@ -24,9 +24,13 @@ from agentteam_operator.core.state import (
     ScaleDeployment,
     TeamRef,
 )
+from agentteam_operator.core.telling import Notify
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.errors import Conflict, KubeError, Terminal
 from agentteam_operator.kube.resources import Resource
+
+Write = ApplyObject | CreateObject | ScaleDeployment | DeleteObject | EmitEvent
+"""Actions on the cluster."""
 
 MAX_REFUSAL_CHARACTERS = 1000
 
@@ -96,6 +100,8 @@ async def execute(
     writer: ClusterWriter,
     count: Count = lambda *_: None,
     recorded: Callable[[], None] = lambda: None,
+    *,
+    notifier: Notifier,
 ) -> Executed:
     """Write the status if it changed, then carry the actions out in order, each whether or not others succeed.
 
@@ -109,6 +115,7 @@ async def execute(
         writer: the cluster.
         count: told of each write.
         recorded: called once a changed status is stored, before any action.
+        notifier: who tells people.
 
     Raises:
         KubeError: when the status couldn't be written. What became of the actions is in `Executed.failures`.
@@ -122,6 +129,9 @@ async def execute(
     failures: list[KubeError] = []
     refusals: list[Refusal] = []
     for action in decision.actions:
+        if isinstance(action, Notify):
+            notifier.offer(observed.team, action)
+            continue
         try:
             with _counted(count, type(action).__name__, _kind(action)):
                 await _carry_out(action, observed.team, writer)
@@ -140,7 +150,7 @@ def _refusal(action: ApplyObject | CreateObject | ScaleDeployment | DeleteObject
     return Refusal(_kind(action), name, said, final=error.status in _FINAL)
 
 
-async def _carry_out(action: Action, team: TeamRef, writer: ClusterWriter) -> None:
+async def _carry_out(action: Write, team: TeamRef, writer: ClusterWriter) -> None:
     match action:
         case CreateObject(manifest):
             await writer.create(team, manifest)
@@ -166,7 +176,7 @@ def _counted(count: Count, action: str, kind: str) -> Iterator[None]:
     count(action, kind, "ok")
 
 
-def _kind(action: Action) -> str:
+def _kind(action: Write) -> str:
     match action:
         case CreateObject(manifest) | ApplyObject(manifest):
             return str(manifest["kind"])

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from agentteam_operator.api.status import AgentTeamStatus, Condition, Phase, TeamPhase
-from agentteam_operator.core import damage, names, progress
+from agentteam_operator.core import damage, names, notices, progress
 from agentteam_operator.core.gates import Finding, intent
 from agentteam_operator.core.state import Observed
 from agentteam_operator.core.view import View, stuck_words, unready_words
@@ -151,7 +151,7 @@ def _states(view: View, phase: TeamPhase, found: Finding) -> dict[str, tuple[str
         "Intact": ("False", damaged) if damaged else ("True", Finding("AsMade", "what serves is as it was made")),
     }
     metrics = _metrics_found(view)
-    return states | ({"MetricsFound": metrics} if metrics else {})
+    return states | ({"MetricsFound": metrics} if metrics else {}) | notices.condition(view)
 
 
 def _metrics_found(view: View) -> tuple[str, Finding] | None:

@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agentteam_operator.api.status import MAX_TRANSITIONS, Phase, RolloutStatus, Transition
-from agentteam_operator.core import actions, held, plan, timing, verdicts
+from agentteam_operator.core import actions, held, incidents, notices, plan, timing, verdicts
 from agentteam_operator.core.adopt import adopted
 from agentteam_operator.core.conditions import summarize
 from agentteam_operator.core.difference import only_operational
@@ -214,6 +214,7 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
     view = view.with_status(summarize(view))
     if view.spec.suspend:
         return Decision(status=view.status)
+    view = notices.update(view)
     planned = plan.actions(view)
     return Decision(
         status=view.status,
@@ -233,7 +234,7 @@ def _is_weighty(view: View) -> bool:
     if rollout is None:
         return False
     news = [entry.phase for entry in rollout.transitions if entry.at == view.now]
-    return rollout.started_at == view.now or bool(_WEIGHTY & set(news))
+    return rollout.started_at == view.now or bool(_WEIGHTY & set(news)) or incidents.changed(view)
 
 
 def advance(view: View) -> View:

@@ -13,6 +13,7 @@ from typing import Any
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.api.validation import FieldProblem
+from agentteam_operator.core.telling import Delivery, NotifierFacts, Notify
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as plain JSON."""
@@ -39,6 +40,7 @@ class Environment:
     cluster_domain: str = "cluster.local"
     metrics_configured: bool = False
     pod_monitors_available: bool = False
+    notifiers: tuple[NotifierFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,8 @@ class Observed:
     snapshot: Snapshot | None = None
     refusals: tuple[Refusal, ...] = ()
     """Of the last look, and of this process: after a restart each write is tried, and refused, again."""
+    deliveries: tuple[Delivery, ...] = ()
+    """How notices were delivered, as far as this process knows and the status may not yet."""
     live: bool = False
     """True when read from the API server for this tick, rather than from the watch cache."""
 
@@ -251,7 +255,7 @@ class EmitEvent:
     at: datetime
 
 
-Action = ApplyObject | CreateObject | ScaleDeployment | DeleteObject | EmitEvent
+Action = ApplyObject | CreateObject | ScaleDeployment | DeleteObject | EmitEvent | Notify
 
 
 @dataclass(frozen=True, slots=True)

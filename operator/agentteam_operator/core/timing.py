@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from agentteam_operator.api.status import Phase
-from agentteam_operator.core import checks, names
+from agentteam_operator.core import checks, incidents, names
 from agentteam_operator.core.gates import intent, judgement, pods
 from agentteam_operator.core.view import View
 
@@ -58,7 +58,8 @@ def next_look_seconds(view: View) -> float | None:
             _seconds_after(rollout.step_started_at or start, view.step.hold_seconds + settings.watch_seconds),
         )
         moments += [*dues, *(_seconds_after(due, judgement.INCONCLUSIVE_HOLD_SECONDS) for due in dues)]
-    return min(((due - view.now).total_seconds() for due in moments if due and due > view.now), default=None)
+    ahead = ((due - view.now).total_seconds() for due in moments if due and due > view.now)
+    return min((*ahead, *incidents.next_look_seconds(view)), default=None)
 
 
 def _seconds_after(moment: datetime, seconds: float) -> datetime:

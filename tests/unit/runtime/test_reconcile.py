@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from agentteam_operator import reconcile
+from agentteam_operator.api.incident_status import NoticeKind, NoticeStatus
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus, Phase, RolloutStatus, Transition
 from agentteam_operator.core.state import (
@@ -23,6 +24,7 @@ from agentteam_operator.core.state import (
     ScaleDeployment,
     TeamRef,
 )
+from agentteam_operator.core.telling import Delivery, Notify
 from agentteam_operator.kube import errors
 from agentteam_operator.kube.resources import Resource
 from agentteam_operator.metrics import Metrics
@@ -76,6 +78,9 @@ class Script:
     exists: bool = True
     live_reads: list[bool] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
+    delivered: tuple[Delivery, ...] = ()
+    forgotten: list[TeamKey] = field(default_factory=list)
+    """Teams that notifiers were told to forget."""
     told: list[tuple[Refusal, ...]] = field(default_factory=list)
     """What each decision was told of refusals."""
 
@@ -95,6 +100,16 @@ class Script:
 
     def want(self, key: TeamKey, sampling: Sampling | None) -> None:
         pass
+
+    def offer(self, team: TeamRef, notify: Notify) -> None:
+        self.written.append(f"offer {team.name} {[notice.id for notice in notify.due]}")
+
+    def outcomes(self, key: TeamKey) -> tuple[Delivery, ...]:
+        assert key == KEY
+        return self.delivered
+
+    def forget(self, key: TeamKey) -> None:
+        self.forgotten.append(key)
 
     def _write(self, what: str) -> None:
         error = self.write_fails or next((self.refused[kind] for kind in self.refused if kind in what), None)
@@ -156,6 +171,7 @@ async def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     reconciler = reconcile.Reconciler(
         observer=script,
         writer=script,
+        notifier=script,
         sampler=script,
         queue=queue,
         environment=lambda: Environment(default_image="agent:1", builder_version="test"),
@@ -479,3 +495,38 @@ async def test_more_to_do_is_no_reason_to_try_again_without_a_pause(
     async with asyncio.timeout(10):
         assert await queue.take() == KEY
     assert asyncio.get_running_loop().time() - began >= pause_seconds
+
+
+NOTICE = NoticeStatus(id="notice-1", kind=NoticeKind.INCIDENT_OPENED, at=NOW, since=NOW)
+
+
+async def test_notifiers_are_asked_only_when_what_they_tell_is_stored(bench: Bench) -> None:
+    bench.script.decisions = [decision(Notify((NOTICE,)), phase=Phase.ROLLING_BACK)]
+    await bench.reconciler.tick(KEY)
+    assert bench.script.written == ["status RollingBack", "offer chat ['notice-1']"]
+
+
+async def test_nothing_is_told_that_could_not_be_stored(bench: Bench) -> None:
+    bench.script.decisions = [decision(Notify((NOTICE,)), phase=Phase.ROLLING_BACK)]
+    bench.script.write_fails = errors.Retryable("down")
+    await bench.reconciler.tick(KEY)
+    assert bench.script.written == []
+
+
+async def test_a_refused_write_keeps_nobody_from_being_told(bench: Bench) -> None:
+    bench.script.decisions = [decision(INGRESS, Notify((NOTICE,)))]
+    bench.script.refused = {"Ingress": errors.Terminal("denied by a policy")}
+    await bench.reconciler.tick(KEY)
+    assert "offer chat ['notice-1']" in bench.script.written
+
+
+async def test_telling_is_no_change_that_wants_another_look(bench: Bench) -> None:
+    bench.script.decisions = [decision(Notify((NOTICE,)))]
+    await bench.reconciler.tick(KEY)
+    assert bench.queue.seconds == []
+
+
+async def test_a_team_that_is_gone_is_forgotten_by_notifiers(bench: Bench) -> None:
+    bench.script.exists = False
+    await bench.reconciler.tick(KEY)
+    assert bench.script.forgotten == [KEY]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentteam_operator.core.plan import checks, children, events, revisions
+from agentteam_operator.core.plan import checks, children, events, notices, revisions
 from agentteam_operator.core.state import Action
 from agentteam_operator.core.view import View
 
@@ -39,7 +39,7 @@ def actions(view: View) -> Plan:
     later = [*revisions.scaling_down(view), *revisions.pruning(view)]
     now = [] if traffic else later[:1]
     return Plan(
-        actions=(*traffic, *safe, *now, *events.recent(view)),
+        actions=(*traffic, *safe, *now, *events.recent(view), *notices.actions(view)),
         needs_live_read=bool(traffic or now) or revisions.lacks_document(view) or checks.lacks_document(view),
         more=len(later) > len(now),
     )

@@ -1,0 +1,269 @@
+"""Incidents: what opens one, how bad it is, what is said of it, and when it is over.
+
+Theory of operation
+===================
+A team has one incident at a time, `status.lastIncident`. It is opened in the very status that takes the step it tells
+of, with an id made from the team, the revision and that moment: whoever dies in between, there is never a second one.
+
+* A rollout that goes back, or fails, opens one, unless a person wanted it so (Superseded, Aborted). Another attempt of
+  the same rollout that fails again is the same incident.
+* A team that nothing serves for `NOTHING_SERVES_SECONDS` opens one, in any phase.
+* A team at rest that is Degraded opens one: at once for what only a person can mend, for missing pods once they have
+  been missing for longer than a replacement takes.
+* A worse one takes the place of the open one, which is over with that. It never gets milder: what has once called for
+  a person stays so until it is mended, rather than calling again with each pod that comes and goes.
+* It is over when the team has been Healthy, with what the spec asks for, for `CALM_SECONDS`.
+
+None of it rests on the word of a cache: whoever opens or closes an incident has read the cluster live.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from agentteam_operator.api.incident_status import MAX_DESCRIPTION_CHARACTERS, IncidentStatus, Severity
+from agentteam_operator.api.redaction import without_secrets
+from agentteam_operator.api.status import GateStatus, Phase, TeamPhase, Transition, Verdict
+from agentteam_operator.core.gates import Finding
+from agentteam_operator.core.state import PodObserved, RevisionObserved
+from agentteam_operator.core.verdicts import OFFLINE_SECONDS
+from agentteam_operator.core.view import View
+from agentteam_operator.core.words import quantity
+
+NOTHING_SERVES_SECONDS = 15
+"""How long no pod may be ready before that is an incident: a lone pod's replacement is mostly quicker."""
+
+CALM_SECONDS = 60
+"""How long a team must have been Healthy for its incident to be over: what comes and goes is told once."""
+
+CHOSEN = frozenset({"Superseded", "Aborted"})
+"""Reasons for going back that a person gave: they know."""
+
+_STEADY = frozenset({Phase.COMPLETED, Phase.ROLLED_BACK, Phase.FAILED})
+_PODS_WORDS = 3
+"""Pods whose last words are quoted; more say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What there is to open an incident for."""
+
+    revision: str
+    found: Finding
+    said: str
+    """What went wrong, to be put after the team's name."""
+    severity: Severity
+    evidence: tuple[str, ...] = ()
+    of_rollout: bool = False
+
+
+def update(view: View) -> View:
+    """The view with an incident opened, or closed, if this tick gives reason to. Wants the summary of the status."""
+    held = view.status.last_incident
+    is_open = held is not None and held.resolved_at is None
+    fault = _given_up(view) or _nothing_serves(view) or _degraded(view)
+    if fault is not None and (held is None or not is_open or _takes_its_place(view, held, fault)):
+        return _with(view, _opened(view, fault))
+    if held is not None and is_open and _is_over(view):
+        return _with(view, held.model_copy(update={"resolved_at": view.now}))
+    return view
+
+
+def changed(view: View) -> bool:
+    """An incident was opened or closed in this tick."""
+    return view.status.last_incident != view.observed.status.last_incident
+
+
+def next_look_seconds(view: View) -> Iterator[float]:
+    """Seconds until time alone may open or close an incident."""
+    moments = []
+    held = view.status.last_incident
+    if held is not None and held.resolved_at is None:
+        moments.append(_since(view, "Ready", "True", CALM_SECONDS))
+    if not any(_serving(view)):
+        moments.append(_since(view, "Available", "False", NOTHING_SERVES_SECONDS))
+    if view.phase in _STEADY and view.active:
+        moments += [_missing_from(view, pod) for pod in view.active.pods if not pod.ready and not pod.terminating]
+    yield from ((moment - view.now).total_seconds() for moment in moments if moment and moment > view.now)
+
+
+def _with(view: View, incident: IncidentStatus) -> View:
+    return view.with_status(view.status.model_copy(update={"last_incident": incident}))
+
+
+def _takes_its_place(view: View, held: IncidentStatus, fault: _Fault) -> bool:
+    """Not the same thing once more: another candidate's fault or a later attempt's; or what is worse."""
+    if fault.of_rollout and view.rollout is not None:
+        another = held.revision != fault.revision or held.opened_at < view.rollout.started_at
+        return another or _is_worse(fault, held)
+    return _is_worse(fault, held)
+
+
+def _is_worse(fault: _Fault, held: IncidentStatus) -> bool:
+    return fault.severity is Severity.CRITICAL and held.severity is not Severity.CRITICAL
+
+
+def _is_over(view: View) -> bool:
+    calm_at = _since(view, "Ready", "True", CALM_SECONDS)
+    return view.status.phase is TeamPhase.HEALTHY and calm_at is not None and calm_at <= view.now
+
+
+# --- what opens one --------------------------------------------------------------------------------------------------
+
+
+def _given_up(view: View) -> _Fault | None:
+    """The rollout turned back, or failed, in this tick, and not because a person wanted it."""
+    rollout = view.rollout
+    step = _turn(rollout.transitions, view.now) if rollout else None
+    if rollout is None or step is None or step.reason in CHOSEN:
+        return None
+    came_to = "is rolled back" if rollout.base_revision else "failed, and there is none to go back to"
+    if step.phase is Phase.FAILED:
+        came_to = "is refused"
+    return _Fault(
+        revision=rollout.revision,
+        found=Finding(step.reason, step.message),
+        said=f"{_named(view, rollout.revision)} {came_to}",
+        severity=_severity(view),
+        evidence=(*_of_gates(rollout.gates), *_last_words(view.green)),
+        of_rollout=True,
+    )
+
+
+def _turn(steps: list[Transition], now: datetime) -> Transition | None:
+    """The step by which the rollout was given up, if it was taken now: what follows on it is its completion."""
+    before: Transition | None = None
+    for step in steps:
+        ends = before is not None and before.phase is Phase.ROLLING_BACK
+        if step.at == now and step.phase in {Phase.ROLLING_BACK, Phase.FAILED} and not ends:
+            return step
+        before = step
+    return None
+
+
+def _nothing_serves(view: View) -> _Fault | None:
+    """Traffic is meant for a revision, and no pod that may get some has been ready for a while."""
+    revision = view.status.active_revision
+    due = _since(view, "Available", "False", NOTHING_SERVES_SECONDS)
+    if not revision or any(_serving(view)) or due is None or due > view.now:
+        return None
+    wanted = quantity(view.active.replicas, "pod") if view.active else "its Deployment is gone"
+    return _Fault(
+        revision=revision,
+        found=Finding("NoReadyPods", f"none of {wanted} ready" if view.active else wanted),
+        said=f"no pod of {_named(view, revision)} is ready",
+        severity=Severity.CRITICAL,
+        evidence=_last_words(view.active),
+    )
+
+
+def _degraded(view: View) -> _Fault | None:
+    """The team is at rest, and isn't well; of one that was rolled back, only what makes it worse."""
+    status, revision = view.status, view.status.active_revision
+    if view.phase not in _STEADY or not revision or not any(_serving(view)):
+        return None
+    missing = _are_missing(view)
+    unwell = view.phase is Phase.COMPLETED and status.phase is TeamPhase.DEGRADED and status.reason != "PodsNotReady"
+    if not missing and not unwell:
+        return None
+    return _Fault(
+        revision=revision,
+        found=Finding(status.reason, status.message),
+        said=f"{_named(view, revision)} serves, but is degraded",
+        severity=_severity(view) if missing else Severity.WARNING,
+        evidence=_last_words(view.active),
+    )
+
+
+def _are_missing(view: View) -> bool:
+    """Pods of what serves are missing, and not for the moment that a start or a replacement takes."""
+    active = view.active
+    if active is None or len(active.ready_pods) >= active.replicas:
+        return False
+    late = (_missing_from(view, pod) <= view.now for pod in active.pods if not pod.ready and not pod.terminating)
+    return bool(active.message) or any(late)
+
+
+def _missing_from(view: View, pod: PodObserved) -> datetime:
+    """When an unready pod counts as missing: soon after it was lost, or when its start has taken too long."""
+    if pod.lost_since is not None:
+        return pod.lost_since + timedelta(seconds=OFFLINE_SECONDS)
+    return pod.created_at + timedelta(seconds=view.settings.ready_timeout_seconds)
+
+
+def _serving(view: View) -> Iterator[PodObserved]:
+    """Ready pods that traffic goes to, or is meant to go to."""
+    both = (view.blue, view.green) if view.selects(None) else ()
+    for colour in (view.active, *both):
+        yield from colour.ready_pods if colour else ()
+
+
+def _severity(view: View) -> Severity:
+    """Critical when less than half of what should serve does."""
+    ready = len(view.active.ready_pods) if view.active else 0
+    wanted = view.active.replicas if view.active else 1
+    return Severity.CRITICAL if 2 * ready < max(wanted, 1) else Severity.WARNING
+
+
+def _since(view: View, condition: str, status: str, seconds: float) -> datetime | None:
+    """When a condition of the status will have been so for some seconds; None if it isn't so."""
+    held = next((known for known in view.status.conditions if known.type == condition), None)
+    if held is None or held.status != status:
+        return None
+    return held.last_transition_time + timedelta(seconds=seconds)
+
+
+# --- what is said of one ---------------------------------------------------------------------------------------------
+
+
+def _opened(view: View, fault: _Fault) -> IncidentStatus:
+    team = view.observed.team
+    title = f"{team.namespace}/{team.name}: {fault.said}: {fault.found.reason}"
+    description = "\n".join((without_secrets(fault.found.message), *fault.evidence))
+    return IncidentStatus(
+        id=digest(team.uid, fault.revision, fault.found.reason, view.now),
+        title=title[:256],
+        severity=fault.severity,
+        reason=fault.found.reason,
+        revision=fault.revision,
+        opened_at=view.now,
+        description=description[:MAX_DESCRIPTION_CHARACTERS],
+    )
+
+
+def digest(uid: str, *parts: object) -> str:
+    """16 hex digits that tell one thing of a team from all others: the same however often they are made."""
+    text = "/".join((uid, *(part.isoformat() if isinstance(part, datetime) else str(part) for part in parts)))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _named(view: View, revision: str) -> str:
+    version = version_of(view, revision)
+    return f"version {version} ({revision})" if version else f"revision {revision}"
+
+
+def version_of(view: View, revision: str) -> str:
+    """`spec.version` of a revision, as far as the history knows it; empty if it doesn't."""
+    if revision == view.observed.target:
+        return view.spec.version
+    return next((known.version for known in view.status.revisions if known.hash == revision), "")
+
+
+def _of_gates(gates: list[GateStatus]) -> Iterator[str]:
+    """Each failed gate with what was measured."""
+    for gate in gates:
+        if gate.verdict is Verdict.FAILED and (gate.value or gate.threshold):
+            on = f" on {quantity(gate.samples, 'answer')}" if gate.samples else ""
+            yield f"gate {gate.name}: {gate.value or 'no value'} against {gate.threshold or 'no threshold'}{on}"
+
+
+def _last_words(revision: RevisionObserved | None) -> tuple[str, ...]:
+    """What the cluster says of the pods that aren't ready, and how their containers ended: each thing once."""
+    said: dict[str, str] = {}
+    for pod in revision.pods if revision else ():
+        if pod.message and not pod.ready:
+            said.setdefault(pod.message, f"pod {pod.name}: {without_secrets(pod.message)}")
+    return tuple(said.values())[:_PODS_WORDS]
