@@ -67,7 +67,7 @@ def _status(world: World) -> dict[str, Any]:
 
 def _incident(status: AgentTeamStatus) -> tuple[object, ...] | None:
     held = status.last_incident
-    return held and (held.severity, held.reason, held.revision, held.resolved_at is None)
+    return (held.severity, held.reason, held.revision, held.resolved_at is None) if held else None
 
 
 def _timeline(rollout: RolloutStatus) -> list[tuple[str, str]]:

@@ -11,9 +11,9 @@ from unittest import mock
 
 from agentteam_operator import reconcile
 from agentteam_operator.api.status import AgentTeamStatus, Phase
-from agentteam_operator.apply import ClusterWriter, Executed, KubeWriter, execute
+from agentteam_operator.apply import ClusterWriter, Executed, KubeWriter, Notifier, execute
 from agentteam_operator.core import decide as table
-from agentteam_operator.core import names, plan, verdicts, view
+from agentteam_operator.core import incidents, names, notices, plan, verdicts, view
 from agentteam_operator.core.build import deployment, hpa
 from agentteam_operator.core.decide import Rule
 from agentteam_operator.core.gates import Finding, pods, traffic
@@ -28,6 +28,7 @@ from agentteam_operator.core.state import (
     Observed,
     TeamRef,
 )
+from agentteam_operator.core.telling import Notify
 from agentteam_operator.core.view import View
 from agentteam_operator.kube.errors import Conflict
 from agentteam_operator.kube.resources import Resource
@@ -78,9 +79,10 @@ def _effect_before_intent() -> AbstractContextManager[object]:
         observed: Observed,
         writer: ClusterWriter,
         *rest: Any,  # noqa: ANN401 - whatever the right one takes
+        notifier: Notifier,
     ) -> Executed:
-        await right(replace(decision, status=observed.status), observed, writer, *rest)
-        return await right(replace(decision, actions=()), observed, writer, *rest)
+        await right(replace(decision, status=observed.status), observed, writer, *rest, notifier=notifier)
+        return await right(replace(decision, actions=()), observed, writer, *rest, notifier=notifier)
 
     return mock.patch.object(reconcile, "execute", wrong)
 
@@ -230,6 +232,34 @@ def _steps_that_gave_way_are_dropped() -> AbstractContextManager[object]:
     return mock.patch.object(table, "_begin", lambda view: right(view).model_copy(update={"earlier": []}))
 
 
+def _notifiers_are_asked_in_one_tick_only() -> AbstractContextManager[object]:
+    right = plan.notices.actions
+
+    def wrong(view: View) -> Iterator[Any]:
+        fresh = any(notice.at == view.now for notice in view.status.notifications)
+        yield from (action for action in right(view) if fresh or not isinstance(action, Notify))
+
+    return mock.patch.object(plan.notices, "actions", wrong)
+
+
+def _told_before_it_is_stored() -> AbstractContextManager[object]:
+    right = execute
+
+    async def wrong(
+        decision: Decision,
+        observed: Observed,
+        writer: ClusterWriter,
+        *rest: Any,  # noqa: ANN401 - whatever the right one takes
+        notifier: Notifier,
+    ) -> Executed:
+        for action in decision.actions:
+            if isinstance(action, Notify):
+                notifier.offer(observed.team, action)
+        return await right(decision, observed, writer, *rest, notifier=notifier)
+
+    return mock.patch.object(reconcile, "execute", wrong)
+
+
 BUGS = (
     Bug("effect before intent", _effect_before_intent, "upgrade-by-steps"),
     Bug("no live read before what can't be taken back", _without_live_read, "upgrade-by-steps", (Fault.NEWS_LOST,)),
@@ -283,6 +313,23 @@ BUGS = (
         "a former team's pods are the new one's",
         lambda: mock.patch.object(assemble, "_former_pods", return_value=frozenset()),
         "created-again",
+    ),
+    Bug(
+        "notifiers are asked in one tick only",
+        _notifiers_are_asked_in_one_tick_only,
+        "upgrade-errors",
+        (Fault.DIES_UNSAID,),
+    ),
+    Bug(
+        "nobody writes down who was told",
+        lambda: mock.patch.object(notices, "_with_outcomes", lambda view: view),
+        "upgrade-errors",
+    ),
+    Bug("told before it is stored", _told_before_it_is_stored, "upgrade-errors", (Fault.SERVER_ERROR,)),
+    Bug(
+        "a rollback opens no incident",
+        lambda: mock.patch.object(incidents, "_given_up", return_value=None),
+        "upgrade-errors",
     ),
     Bug(
         "a lost status makes a new team",

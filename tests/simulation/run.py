@@ -82,7 +82,7 @@ class Run:
     def place(self, family: str) -> int:
         """Number of the next request, piece of news or telling."""
         record = self.world.record
-        return len({"r": record.calls, "n": record.news, "t": record.tellings}[family])
+        return {"r": len(record.calls), "n": len(record.news), "t": len(record.tellings)}[family]
 
     async def play(self, keep: Callable[[Run], None] | None = None) -> None:
         """Play on to the end. `keep` gets a copy of the run before each step at which there is something to disturb."""

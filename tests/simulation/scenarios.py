@@ -55,6 +55,7 @@ from tests.simulation.stories import (
     upgrade,
 )
 from tests.simulation.tested import MANUAL_PROMOTIONS, TESTED
+from tests.simulation.told import TOLD
 from tests.simulation.unreadable import UNREADABLE
 from tests.simulation.world import ENVIRONMENT
 
@@ -301,6 +302,7 @@ ALL = {
         *UNREADABLE,
         *REFUSALS,
         *LOST_PODS,
+        *TOLD,
         *OPERATORS,
     )
 }

@@ -6,16 +6,16 @@ from datetime import datetime
 from typing import Protocol
 
 from agentteam_operator.api.incident_status import DeliveryState
-from agentteam_operator.core.state import NotifierFacts, TeamRef
-from agentteam_operator.core.telling import Delivery, Notify
+from agentteam_operator.core.state import TeamRef
+from agentteam_operator.core.telling import Delivery, NotifierFacts, Notify
 from agentteam_operator.observe.store import TeamKey
-from agentteam_operator.providers.notifications.config import DEFAULT_ON
+from agentteam_operator.providers.notifications.config import DEFAULT_EVENTS
 from agentteam_operator.providers.notifications.ledger import RECORD_AFTER, Chain, Due, Ledger
 
 from tests.simulation.timeline import Timeline
 
 PAGER, CHAT = "pager", "chat"
-NOTIFIERS = (NotifierFacts(PAGER, DEFAULT_ON, default=True), NotifierFacts(CHAT, DEFAULT_ON, default=True))
+NOTIFIERS = (NotifierFacts(PAGER, DEFAULT_EVENTS, default=True), NotifierFacts(CHAT, DEFAULT_EVENTS, default=True))
 
 SEND_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 60.0

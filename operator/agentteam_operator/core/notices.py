@@ -164,7 +164,7 @@ def _addressed(view: View, notice: NoticeStatus) -> NoticeStatus:
 def _delivery(name: str, facts: NotifierFacts | None, notice: NoticeStatus, view: View) -> DeliveryStatus | None:
     if facts is None:
         return DeliveryStatus(notifier=name, state=DeliveryState.GIVEN_UP, at=view.now, message=UNKNOWN)
-    return DeliveryStatus(notifier=name) if notice.kind in facts.on else None
+    return DeliveryStatus(notifier=name) if notice.kind in facts.events else None
 
 
 # --- how it went -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ class NotifierFacts:
     """A notifier that the operator was configured with, as far as decisions depend on it: never where it is."""
 
     name: str
-    on: frozenset[NoticeKind]
+    events: frozenset[NoticeKind]
     """What it wants to be told of."""
     default: bool = False
     """It is told of teams that name no notifier."""

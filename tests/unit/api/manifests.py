@@ -181,6 +181,7 @@ FULL: Document = {
             "settleSeconds": 60,
             "drainSeconds": 30,
             "revisionHistoryLimit": 3,
+            "notifications": ["pager"],
         },
         "suspend": True,
     },

@@ -540,6 +540,12 @@ _REPEATED = (
         "spec.rollout.health.required",
         "entry models",
     ),
+    (
+        "notifiers",
+        team({"rollout": {"notifications": ["pager", "pager"]}}),
+        "spec.rollout.notifications",
+        "entry pager",
+    ),
 )
 REPETITIONS = tuple(
     Rejection(f"{what} repeated", manifest, field, f"{entry} is there 2 times: give each entry its own")

@@ -135,7 +135,7 @@ class _Http:
         except TimeoutError:
             raise DeliveryError(f"no answer within {self._timeout.total:g} s") from None
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
-            raise DeliveryError("its certificate isn't trusted") from None
+            raise DeliveryError("no trusted TLS connection can be made") from None
         except aiohttp.ClientConnectorError as error:
             raise DeliveryError(
                 f"can't be reached: {error.os_error.strerror or type(error.os_error).__name__}"

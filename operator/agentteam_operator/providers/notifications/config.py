@@ -22,7 +22,7 @@ from agentteam_operator.api.base import ApiModel, DnsLabel
 from agentteam_operator.api.incident_status import NoticeKind
 from agentteam_operator.core.telling import NotifierFacts
 
-DEFAULT_ON = frozenset({NoticeKind.INCIDENT_OPENED, NoticeKind.INCIDENT_RESOLVED, NoticeKind.PROMOTION_AWAITED})
+DEFAULT_EVENTS = frozenset({NoticeKind.INCIDENT_OPENED, NoticeKind.INCIDENT_RESOLVED, NoticeKind.PROMOTION_AWAITED})
 
 _KEY_PREFIX = "whsec_"
 _MIN_KEY_BYTES = 16
@@ -43,8 +43,8 @@ class _Notifier(ApiModel):
     """Where it is; for Slack the address is itself a key."""
     default: bool = False
     """It is told of teams that name no notifier."""
-    on: frozenset[NoticeKind] = DEFAULT_ON
-    """What it is told of."""
+    events: frozenset[NoticeKind] = DEFAULT_EVENTS
+    """What it is told of. (Not `on`, which YAML 1.1 reads as true.)"""
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     """Headers of each request, such as Authorization."""
     ca: str = ""
@@ -85,8 +85,8 @@ class AlertmanagerConfig(_Notifier):
 
     @model_validator(mode="after")
     def _only_what_lasts(self) -> Self:
-        if NoticeKind.ROLLOUT_COMPLETED in self.on:
-            raise ValueError("on: RolloutCompleted is no alert, and nothing for an Alertmanager: take it out")
+        if NoticeKind.ROLLOUT_COMPLETED in self.events:
+            raise ValueError("events: RolloutCompleted is no alert, and nothing for an Alertmanager: take it out")
         return self
 
 
@@ -178,4 +178,4 @@ def _line(path: Path, document: object, location: Sequence[int | str], message: 
 
 def facts_of(notifiers: Iterable[NotifierConfig]) -> tuple[NotifierFacts, ...]:
     """What decisions may know of them."""
-    return tuple(NotifierFacts(notifier.name, notifier.on, notifier.default) for notifier in notifiers)
+    return tuple(NotifierFacts(notifier.name, notifier.events, notifier.default) for notifier in notifiers)
