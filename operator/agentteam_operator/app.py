@@ -69,7 +69,7 @@ class App:
         self._dispatcher = Dispatcher(
             [channel_of(notifier, now) for notifier in notifiers],
             clock=now,
-            wake_after=self.queue.wake_after,
+            wake=self.queue.wake,
             metrics=self.metrics,
         )
         self._resync = Resync(

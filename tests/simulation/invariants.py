@@ -17,10 +17,11 @@ from agentteam_operator.core.gates.intent import FORMER_GOES_SECONDS
 from agentteam_operator.core.view import IN_PROGRESS
 from agentteam_operator.kube import resources
 from agentteam_operator.observe.assemble import controlled
+from agentteam_operator.providers.notifications.ledger import RECORD_AFTER
 
 from tests.simulation.api_server import Change, JsonObject, Request, matches
 from tests.simulation.faults import Fault
-from tests.simulation.operator_process import RESTART_SECONDS, RESYNC_SECONDS, STALL_SECONDS
+from tests.simulation.operator_process import NEVER, RESTART_SECONDS, RESYNC_SECONDS, STALL_SECONDS
 from tests.simulation.pods import is_ready
 from tests.simulation.world import TEAM, Violation, World
 
@@ -454,7 +455,21 @@ def a_deadline_is_not_kept(world: World) -> bool:
     return rollout.deadline is None or (world.timeline.now - rollout.deadline).total_seconds() > LOOK_SECONDS
 
 
+def who_was_told_is_not_written_down(world: World) -> bool:
+    """One write tells of all notifiers, and waits for the slow ones only so long."""
+    team = world.team
+    if team is None or team["spec"].get("suspend"):
+        return False
+    return any(
+        delivery.state is DeliveryState.PENDING
+        and world.timeline.seconds - world.heard_at.get((delivery.notifier, notice.id), NEVER) > RECORD_AFTER.seconds
+        for notice in world.status.notifications
+        for delivery in notice.deliveries
+    )
+
+
 LASTING = {
+    "who_was_told_is_not_written_down": who_was_told_is_not_written_down,
     "traffic_is_left_in_the_dark": traffic_is_left_in_the_dark,
     "traffic_drifts": traffic_drifts,
     "a_deadline_is_not_kept": a_deadline_is_not_kept,

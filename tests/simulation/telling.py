@@ -52,11 +52,12 @@ class Telling:
         self._ledger = Ledger()
         self._at: dict[Chain, float] = {}
         self._attempts: dict[Chain, int] = {}
+        self._wakes: list[float] = []
 
     @property
     def next_at(self) -> float:
         """When somebody is to be told next; infinity if nobody is."""
-        return min(self._at.values(), default=float("inf"))
+        return min((*self._at.values(), *self._wakes), default=float("inf"))
 
     def offer(self, team: TeamRef, notify: Notify) -> None:
         for chain in sorted(self._ledger.take(team, notify, self._now)):
@@ -69,7 +70,10 @@ class Telling:
         self._ledger.forget(key, self._now)
 
     def run_due(self) -> None:
-        """Make one attempt for each chain whose time has come."""
+        """Make one attempt for each chain whose time has come, and wake the team when there is something to write."""
+        if any(at <= self._timeline.seconds for at in self._wakes):
+            self._wakes = [at for at in self._wakes if at > self._timeline.seconds]
+            self._process.due(0.0)
         for chain in sorted(chain for chain, at in self._at.items() if at <= self._timeline.seconds):
             due = self._ledger.next(chain)
             if due is None:
@@ -90,7 +94,7 @@ class Telling:
         outcome = Delivery(due.notice.id, due.notifier, DeliveryState.DELIVERED, attempts, self._now)
         self._ledger.finish(due, outcome)
         ripe = any(other.notice == outcome.notice for other in self._ledger.outcomes(chain[0], self._now))
-        self._process.due(0.0 if ripe else RECORD_AFTER.total_seconds())
+        self._wakes.append(self._in(0.0 if ripe else RECORD_AFTER.total_seconds()))
 
     @property
     def _now(self) -> datetime:

@@ -81,6 +81,7 @@ class World:
         self.struck: list[Strike] = []
         self.deaf = deaf
         """Notifiers that never answer."""
+        self.heard_at: dict[tuple[str, str], float] = {}
         self.heard: list[tuple[str, str]] = []
         """Which notifier was told what, by the notice's id."""
         self.last_disturbed_at = -1e9
@@ -221,6 +222,7 @@ class World:
         if fault is Fault.UNREACHABLE or due.notifier in self.deaf:
             raise Unheard
         self.heard.append((due.notifier, due.notice.id))
+        self.heard_at.setdefault(self.heard[-1], self.timeline.seconds)
         if fault is Fault.DIES_SAID:
             process.alive = False
             raise Crash

@@ -39,6 +39,10 @@ class OperatorProcess:
         """As the kubelet does it: SIGTERM, and wait. The exit code."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
+        return await self.exit_code()
+
+    async def exit_code(self) -> int:
+        """That with which it ends by itself."""
         await until(self._ended, what="the operator to end", seconds=20)
         return self._process.wait()
 

@@ -58,7 +58,7 @@ class Bench:
     chat: Receiver
     dispatcher: Dispatcher
     metrics: Metrics
-    wakes: list[tuple[str, float]]
+    wakes: list[str]
     times: list[datetime]
 
     def outcomes(self) -> list[tuple[str, str, DeliveryState, int]]:
@@ -73,13 +73,13 @@ class Bench:
 @pytest.fixture
 async def bench() -> AsyncIterator[Bench]:
     pager, chat = Receiver("pager", repeats=True), Receiver("chat")
-    wakes: list[tuple[str, float]] = []
+    wakes: list[str] = []
     times = [NOW]
     metrics = Metrics()
     dispatcher = Dispatcher(
         [pager, chat],
         clock=lambda: times[-1],
-        wake_after=lambda key, seconds: wakes.append((key[1], seconds)),
+        wake=lambda key: wakes.append(key[1]),
         metrics=metrics,
         scatter=lambda: 0.0,
     )
@@ -116,12 +116,20 @@ async def test_a_dead_notifier_delays_no_other(bench: Bench) -> None:
     await settle()
     assert bench.chat.heard == ["a", "b"]
     assert bench.outcomes() == [], "not yet: one write tells of both"
-    assert set(bench.wakes) == {("support", 5.0)}
+    assert bench.wakes == []
     bench.times.append(NOW + timedelta(seconds=5))
     assert bench.outcomes() == [
         ("a", "chat", DeliveryState.DELIVERED, 1),
         ("b", "chat", DeliveryState.DELIVERED, 1),
     ], "but not for ever"
+
+
+async def test_the_team_is_woken_for_those_who_are_done_with(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RECORD_AFTER", timedelta(0))
+    bench.pager.hangs = asyncio.Event()
+    bench.dispatcher.offer(TEAM, Notify((notice("a"),)))
+    await settle()
+    assert bench.wakes == ["support"]
 
 
 async def test_a_slow_notifier_delays_no_other_team_beyond_its_slots(bench: Bench) -> None:
@@ -163,7 +171,7 @@ async def test_is_given_up(bench: Bench, error: DeliveryError, seconds: float, w
     (outcome,) = bench.dispatcher.outcomes(KEY)
     assert (outcome.state, outcome.attempts, outcome.message) == (DeliveryState.GIVEN_UP, 1, words)
     assert bench.count("pager", "given_up") == 1
-    assert bench.wakes == [("support", 0.0)]
+    assert bench.wakes == ["support"]
 
 
 async def test_one_attempt_is_made_however_late(bench: Bench) -> None:

@@ -41,14 +41,14 @@ class Dispatcher:
         channels: Iterable[Channel],
         *,
         clock: Callable[[], datetime],
-        wake_after: Callable[[TeamKey, float], None],
+        wake: Callable[[TeamKey], None],
         metrics: Metrics,
         scatter: Callable[[], float] = lambda: random.uniform(0.5, 1.0),  # noqa: S311 - not for secrecy
     ) -> None:
-        """`wake_after` lets a team have a tick in some seconds; `scatter` gives a factor for pauses."""
+        """`wake` lets a team have a tick; `scatter` gives a factor for pauses."""
         self._channels = {channel.name: channel for channel in channels}
         self._clock = clock
-        self._wake_after = wake_after
+        self._wake = wake
         self._metrics = metrics
         self._scatter = scatter
         self._ledger = Ledger()
@@ -104,7 +104,9 @@ class Dispatcher:
             outcome = await self._deliver(due)
             self._ledger.finish(due, outcome)
             ripe = any(other.notice == outcome.notice for other in self._ledger.outcomes(chain[0], outcome.at))
-            self._wake_after(chain[0], 0.0 if ripe else RECORD_AFTER.total_seconds())
+            # By a timer of our own: a team's appointments in the queue are off with whatever tick comes first.
+            later = 0.0 if ripe else RECORD_AFTER.total_seconds()
+            asyncio.get_running_loop().call_later(later, self._wake, chain[0])
         del self._tasks[chain]  # nothing is awaited since there was nothing left, so that no offer comes in between
 
     async def _deliver(self, due: Due) -> Delivery:
