@@ -80,6 +80,10 @@ VARIANTS: dict[str, Manifest] = {
             "caConfigMap": {"name": "ca"},
         }
     },
+    "notifiers": {
+        "notifiers": [{"name": "chat", "kind": "Slack", "url": "https://hooks.example/key", "default": True}]
+    },
+    "notifiers of a Secret": {"notifiersSecret": {"name": "mine", "key": "all.yaml"}},
     "namespaced": {"watchNamespaces": [TEAMS, ELSEWHERE], "prometheus": {"install": True}},
     "placed": {
         "nodeSelector": {"kubernetes.io/os": "linux"},

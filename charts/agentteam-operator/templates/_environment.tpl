@@ -36,6 +36,10 @@
 - name: PROMETHEUS_TENANT
   value: {{ . | quote }}
 {{- end }}
+{{- if include "agentteam-operator.notifiersSecretName" . }}
+- name: NOTIFIERS_FILE
+  value: /var/run/secrets/notifiers/notifiers.yaml
+{{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}

@@ -63,6 +63,15 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
+{{/* The Secret with the file of notifiers; empty when there are none. */}}
+{{- define "agentteam-operator.notifiersSecretName" -}}
+{{- if .Values.notifiersSecret.name }}
+{{- .Values.notifiersSecret.name }}
+{{- else if .Values.notifiers }}
+{{- include "agentteam-operator.fullname" . }}-notifiers
+{{- end }}
+{{- end }}
+
 {{- define "agentteam-operator.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 65532
@@ -86,6 +95,17 @@ capabilities:
 {{- end }}
 {{- if and (not .Values.prometheus.url) (or .Values.prometheus.bearerTokenSecret.name .Values.prometheus.caConfigMap.name .Values.prometheus.tenant) }}
 {{- fail "prometheus.bearerTokenSecret, prometheus.caConfigMap and prometheus.tenant are for a Prometheus of your own: set prometheus.url too" }}
+{{- end }}
+{{- if and .Values.notifiers .Values.notifiersSecret.name }}
+{{- fail (printf "notifiers and notifiersSecret.name=%q exclude each other: move the notifiers into that Secret, or unset its name" .Values.notifiersSecret.name) }}
+{{- end }}
+{{- range .Values.notifiers }}
+{{- if and (eq .kind "Webhook") (not .secret) }}
+{{- fail (printf "notifier %q is a Webhook and needs a secret to sign with: whsec_ and at least 16 random bytes in base64" .name) }}
+{{- end }}
+{{- if and (ne .kind "Webhook") .secret }}
+{{- fail (printf "notifier %q is no Webhook: remove its secret, with which nothing would be signed" .name) }}
+{{- end }}
 {{- end }}
 {{- if and (gt (int .Values.replicas) 1) (not .Values.leaderElection.enabled) }}
 {{- fail (printf "replicas=%d needs leaderElection.enabled=true: only one replica may act at a time" (int .Values.replicas)) }}

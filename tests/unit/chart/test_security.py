@@ -21,7 +21,9 @@ OWN_PROMETHEUS: Manifest = {
         "tenant": "agents",
     }
 }
+NOTIFIERS: Manifest = {"notifiers": [{"name": "chat", "kind": "Slack", "url": "https://hooks.example/key"}]}
 VARIANTS: dict[str, Manifest] = {
+    "notifiers": NOTIFIERS,
     "defaults": {},
     "everything": EVERYTHING,
     "own Prometheus": OWN_PROMETHEUS,

@@ -35,7 +35,28 @@ def test_schema_accepts_the_defaults() -> None:
     jsonschema.validate(yaml.safe_load((CHART / "values.yaml").read_text()), schema)
 
 
+SLACK = {"name": "chat", "kind": "Slack", "url": "https://hooks.example/key"}
 REFUSED = {
+    "notifier of no kind": (
+        {"notifiers": [{**SLACK, "kind": "Pager"}]},
+        "at '/notifiers/0/kind': value must be one of",
+    ),
+    "notifier with a typo": (
+        {"notifiers": [{**SLACK, "on": ["IncidentOpened"]}]},
+        "at '/notifiers/0': additional properties 'on' not allowed",
+    ),
+    "webhook without a key": (
+        {"notifiers": [{**SLACK, "kind": "Webhook"}]},
+        'notifier "chat" is a Webhook and needs a secret to sign with',
+    ),
+    "key that signs nothing": (
+        {"notifiers": [{**SLACK, "secret": "whsec_AAAA"}]},
+        'notifier "chat" is no Webhook: remove its secret, with which nothing would be signed',
+    ),
+    "notifiers twice": (
+        {"notifiers": [SLACK], "notifiersSecret": {"name": "mine"}},
+        'notifiers and notifiersSecret.name="mine" exclude each other',
+    ),
     "typo at the top": ({"relpicas": 2}, "additional properties 'relpicas' not allowed"),
     "typo below": ({"prometheus": {"instal": True}}, "at '/prometheus': additional properties 'instal' not allowed"),
     "typo in resources": ({"resources": {"limit": {}}}, "at '/resources': additional properties 'limit' not allowed"),
