@@ -61,6 +61,7 @@ def test_images(values: Manifest, image: str) -> None:
 
 
 EVERY_SETTING: Manifest = {
+    "notifiersSecret": {"name": "notifiers"},
     "watchNamespaces": ["a"],
     "prometheus": {
         "url": "https://prometheus.example",

@@ -46,6 +46,8 @@ class Receiver:
         self.heard.append(told.notice.id)
 
     async def repeat(self, all_of_it: Sequence[Told]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
         self.repeated.append([(told.notice.id, told.ended_at) for told in all_of_it])
 
     async def close(self) -> None:
@@ -234,6 +236,14 @@ async def test_what_goes_on_is_repeated_to_those_who_forget(bench: Bench) -> Non
     bench.dispatcher.offer(TEAM, Notify((), (opened, notice("for-chat", "chat"))))
     assert await one_round(bench) == [("a", None)]
     assert bench.chat.repeated == [], "it remembers"
+
+
+@pytest.mark.usefixtures("_often")
+async def test_a_repetition_that_fails_is_counted_and_tried_again(bench: Bench) -> None:
+    bench.dispatcher.offer(TEAM, Notify((), (notice("a"),)))
+    bench.pager.failures = [DeliveryError("answered 401")]
+    assert await one_round(bench) == [("a", None)]
+    assert bench.count("pager", "failed") == 1
 
 
 @pytest.mark.usefixtures("_often")

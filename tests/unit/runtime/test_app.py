@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from agentteam_operator.api.incident_status import DeliveryStatus, NoticeKind, NoticeStatus
 from agentteam_operator.app import App
+from agentteam_operator.core.state import TeamRef
+from agentteam_operator.core.telling import Notify
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import KubeClient
 from agentteam_operator.metrics import TeamAgents
 from agentteam_operator.observe.sampler import Sampling
+from agentteam_operator.providers.notifications import NotifierConfig, load_notifiers
 from agentteam_operator.settings import Settings
 
 from tests.support.waiting import settle
@@ -65,3 +71,37 @@ async def test_a_replica_that_lost_the_lease_asks_prometheus_for_nothing() -> No
     app._update()
     assert not app._sampler._wanted
     assert not app._sampler._due
+
+
+def notifiers(folder: Path) -> tuple[NotifierConfig, ...]:
+    file = folder / "notifiers.yaml"
+    file.write_text("notifiers: [{name: chat, kind: Slack, url: 'http://127.0.0.1:1/key', default: true}]")
+    return load_notifiers(file)
+
+
+async def test_decisions_know_the_notifiers_but_not_where_they_are(tmp_path: Path) -> None:
+    app = App(Settings(), SilentApiServer(), None, notifiers(tmp_path))
+    (facts,) = app.environment().notifiers
+    assert (facts.name, facts.default) == ("chat", True)
+    assert "127.0.0.1" not in repr(app.environment())
+
+
+async def test_a_replica_that_lost_the_lease_tells_nobody(tmp_path: Path) -> None:
+    app = App(Settings(leader_election=False), SilentApiServer(), None, notifiers(tmp_path))
+    app.prerequisites.crd_matches.set()
+    app._update()
+    now = datetime.now(UTC)
+    due = NoticeStatus(
+        id="notice-1",
+        kind=NoticeKind.INCIDENT_OPENED,
+        at=now,
+        since=now,
+        deliveries=[DeliveryStatus(notifier="chat")],
+    )
+    app._dispatcher.offer(TeamRef(objects.NAMESPACE, objects.TEAM, "uid", 1, "7"), Notify((due,)))
+    app._update()
+    assert app._dispatcher._tasks, "it acts, and goes on"
+    app.prerequisites.crd_matches.clear()
+    app._update()
+    assert not app._dispatcher._tasks
+    await app.stop()

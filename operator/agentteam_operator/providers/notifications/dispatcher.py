@@ -8,7 +8,6 @@ Whoever dies in between is told the same again, with the same id: at least once,
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -142,8 +141,11 @@ class Dispatcher:
         async with self._slots[channel.name]:
             going_on = [Told(*said) for said in self._ledger.still_so(channel.name)]
             for first in range(0, len(going_on), _ALERTS_AT_ONCE):
-                with contextlib.suppress(DeliveryError):  # it is told again soon, and counted where it is new
+                try:
                     await channel.repeat(going_on[first : first + _ALERTS_AT_ONCE])
+                except DeliveryError as error:
+                    self._metrics.notifications.labels(channel.name, "failed").inc()
+                    log.warning("notifications_not_repeated", notifier=channel.name, error=str(error))
 
     def _note(self, due: Due, result: str, error: str = "") -> None:
         self._metrics.notifications.labels(due.notifier, result).inc()
