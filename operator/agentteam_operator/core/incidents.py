@@ -39,8 +39,8 @@ NOTHING_SERVES_SECONDS = 15
 CALM_SECONDS = 60
 """How long a team must have been Healthy for its incident to be over: what comes and goes is told once."""
 
-CHOSEN = frozenset({"Superseded", "Aborted"})
-"""Reasons for going back that a person gave: they know."""
+CHOSEN = frozenset({"Superseded", "Aborted", "RolledBackByPerson"})
+"""Reasons for which another revision serves that a person gave: they know."""
 
 _STEADY = frozenset({Phase.COMPLETED, Phase.ROLLED_BACK, Phase.FAILED})
 _PODS_WORDS = 3
@@ -166,7 +166,8 @@ def _degraded(view: View) -> _Fault | None:
     if view.phase not in _STEADY or not revision or not any(_serving(view)):
         return None
     missing = _are_missing(view)
-    unwell = view.phase is Phase.COMPLETED and status.phase is TeamPhase.DEGRADED and status.reason != "PodsNotReady"
+    known = CHOSEN | {"PodsNotReady"}
+    unwell = view.phase is Phase.COMPLETED and status.phase is TeamPhase.DEGRADED and status.reason not in known
     if not missing and not unwell:
         return None
     return _Fault(

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from agentteam_operator.api.incident_status import IncidentStatus, Severity
-from agentteam_operator.api.status import AgentTeamStatus, Condition, GateStatus, Phase, Verdict
+from agentteam_operator.api.status import AgentTeamStatus, Condition, GateStatus, Phase, RollbackStatus, Verdict
 from agentteam_operator.core import incidents
 from agentteam_operator.core.decide import decide
 from agentteam_operator.core.state import Decision, EmitEvent, Observed, PodObserved, RevisionObserved
@@ -124,6 +124,16 @@ def test_what_a_person_wanted_is_no_incident(situation: Situation) -> None:
     decision = tick(situation)
     assert decision.status.rollout is not None
     assert decision.status.rollout.phase is Phase.ROLLING_BACK
+    assert decision.status.last_incident is None
+
+
+def test_an_ordered_rollback_is_none() -> None:
+    """Blue serves by a person's order, though the spec asks for green: they know."""
+    observed = replace(COMPLETED, target=BLUE, active=BLUE, base="").observed()
+    order = RollbackStatus(revision=BLUE, instead_of=GREEN)
+    status = observed.status.model_copy(update={"rollback_to": order, "stable_revision": BLUE})
+    decision = decide(replace(observed, status=status, spec_target=GREEN), ENVIRONMENT, NOW)
+    assert decision.status.reason == "RolledBackByPerson"
     assert decision.status.last_incident is None
 
 

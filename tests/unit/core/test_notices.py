@@ -17,7 +17,7 @@ from agentteam_operator.api.incident_status import (
 )
 from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core.decide import decide
-from agentteam_operator.core.state import Decision, EmitEvent, Environment
+from agentteam_operator.core.state import Decision, EmitEvent, Environment, JobObserved
 from agentteam_operator.core.telling import Delivery, NotifierFacts, Notify
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, Situation, ago, revision_of
@@ -39,6 +39,7 @@ SETTLED = replace(
     rollout={"settleSeconds": 1},
     in_phase_seconds=2,
     green=revision_of(GREEN),
+    probe=JobObserved(finished=True, succeeded=True),
     endpoints=(GREEN,),
 )
 REVERTED = replace(CALM[Phase.ROLLED_BACK], target=BLUE)
