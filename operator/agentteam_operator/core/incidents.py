@@ -56,7 +56,8 @@ class _Fault:
     said: str
     """What went wrong, to be put after the team's name."""
     severity: Severity
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[tuple[str, str], ...] = ()
+    """Further lines, each with the words of it that need no repetition where they were said already."""
     of_rollout: bool = False
 
 
@@ -223,7 +224,8 @@ def _since(view: View, condition: str, status: str, seconds: float) -> datetime 
 def _opened(view: View, fault: _Fault) -> IncidentStatus:
     team = view.observed.team
     title = f"{team.namespace}/{team.name}: {fault.said}: {fault.found.reason}"
-    description = "\n".join((without_secrets(fault.found.message), *fault.evidence))
+    news = [words for words, text in fault.evidence if text not in fault.found.message]
+    description = "\n".join((without_secrets(fault.found.message), *news))
     return IncidentStatus(
         id=digest(team.uid, fault.revision, fault.found.reason, view.now),
         title=title[:256],
@@ -253,18 +255,19 @@ def version_of(view: View, revision: str) -> str:
     return next((known.version for known in view.status.revisions if known.hash == revision), "")
 
 
-def _of_gates(gates: list[GateStatus]) -> Iterator[str]:
+def _of_gates(gates: list[GateStatus]) -> Iterator[tuple[str, str]]:
     """Each failed gate with what was measured."""
     for gate in gates:
         if gate.verdict is Verdict.FAILED and (gate.value or gate.threshold):
-            on = f" on {quantity(gate.samples, 'answer')}" if gate.samples else ""
-            yield f"gate {gate.name}: {gate.value or 'no value'} against {gate.threshold or 'no threshold'}{on}"
+            on = f" on {quantity(gate.samples, 'sample')}" if gate.samples else ""
+            line = f"gate {gate.name}: {gate.value or 'no value'} against {gate.threshold or 'no threshold'}{on}"
+            yield line, line
 
 
-def _last_words(revision: RevisionObserved | None) -> tuple[str, ...]:
+def _last_words(revision: RevisionObserved | None) -> tuple[tuple[str, str], ...]:
     """What the cluster says of the pods that aren't ready, and how their containers ended: each thing once."""
     said: dict[str, str] = {}
     for pod in revision.pods if revision else ():
         if pod.message and not pod.ready:
             said.setdefault(pod.message, f"pod {pod.name}: {without_secrets(pod.message)}")
-    return tuple(said.values())[:_PODS_WORDS]
+    return tuple((line, words) for words, line in said.items())[:_PODS_WORDS]

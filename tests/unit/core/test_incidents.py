@@ -168,13 +168,16 @@ def test_its_evidence_is_complete_and_redacted() -> None:
     rollout = observed.status.rollout
     assert rollout is not None
     status = {"rollout": rollout.model_copy(update={"gates": [gate]})}
-    opened = tick(CRASHED, **status).status.last_incident
+    green = CRASHED.green
+    assert green is not None
+    also = pod("y", message="ended with exit code 137 (OOMKilled)")
+    opened = tick(replace(CRASHED, green=replace(green, pods=(*green.pods, also))), **status).status.last_incident
     assert opened is not None
     assert opened.title == f"sim/chat: version 2 ({GREEN}) is rolled back: CrashLoop"
     assert opened.description.splitlines() == [
         f"pod {TEAM}-x: restarted 3 times: ended with exit code 1 (Error): KeyError: 'token=[redacted]",
-        "gate p95LatencySeconds: 94.4 % against at most 5 % on 36 answers",
-        f"pod {TEAM}-x: ended with exit code 1 (Error): KeyError: 'token=[redacted]",
+        "gate p95LatencySeconds: 94.4 % against at most 5 % on 36 samples",
+        f"pod {TEAM}-y: ended with exit code 137 (OOMKilled)",
     ]
 
 
