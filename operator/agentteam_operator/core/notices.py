@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from agentteam_operator.api.incident_status import (
     MAX_NOTICES,
+    MAX_NOTIFIERS,
     DeliveryState,
     DeliveryStatus,
     IncidentStatus,
@@ -158,7 +159,8 @@ def _addressed(view: View, notice: NoticeStatus) -> NoticeStatus:
     known = {facts.name: facts for facts in view.environment.notifiers}
     named = view.settings.notifications or tuple(name for name, facts in known.items() if facts.default)
     deliveries = [_delivery(name, known.get(name), notice, view) for name in named]
-    return notice.model_copy(update={"deliveries": [delivery for delivery in deliveries if delivery]})
+    # A status with more would be refused, and the step that it tells of with it.
+    return notice.model_copy(update={"deliveries": [delivery for delivery in deliveries if delivery][:MAX_NOTIFIERS]})
 
 
 def _delivery(name: str, facts: NotifierFacts | None, notice: NoticeStatus, view: View) -> DeliveryStatus | None:

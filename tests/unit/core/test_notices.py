@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from agentteam_operator.api.incident_status import (
     MAX_NOTICES,
+    MAX_NOTIFIERS,
     DeliveryState,
     DeliveryStatus,
     IncidentStatus,
@@ -208,6 +209,12 @@ def test_a_pause_goes_on_until_it_is_over() -> None:
     over = tick(CALM[Phase.COMPLETED], notifications=[notice(1)])
     (offer,) = [action for action in over.actions if isinstance(action, Notify)]
     assert offer.still_so == ()
+
+
+def test_no_number_of_notifiers_makes_a_status_that_is_refused() -> None:
+    many = tuple(NotifierFacts(f"n{number}", ALL, default=True) for number in range(MAX_NOTIFIERS + 1))
+    (notice,) = tick(CRASHED, replace(ENVIRONMENT, notifiers=many)).status.notifications
+    assert len(notice.deliveries) == MAX_NOTIFIERS
 
 
 def test_ids_are_those_of_what_happened() -> None:

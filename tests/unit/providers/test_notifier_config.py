@@ -74,6 +74,10 @@ WRONG = {
         "notifier 'a': events: RolloutCompleted is no alert",
     ),
     "one name twice": (f"[{SLACK}, {SLACK}]", "notifiers: several are named chat: names must be unique"),
+    "too many by default": (
+        "[" + ", ".join(f"{{name: n{n}, kind: Slack, url: 'http://a', default: true}}" for n in range(11)) + "]",
+        "notifiers: 11 are default, and a team has at most 10: make fewer of them default",
+    ),
     "no list": ("topsecret", "notifiers: Input should be a valid"),
 }
 

@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_valida
 from yarl import URL
 
 from agentteam_operator.api.base import ApiModel, DnsLabel
-from agentteam_operator.api.incident_status import NoticeKind
+from agentteam_operator.api.incident_status import MAX_NOTIFIERS, NoticeKind
 from agentteam_operator.core.telling import NotifierFacts
 
 DEFAULT_EVENTS = frozenset({NoticeKind.INCIDENT_OPENED, NoticeKind.INCIDENT_RESOLVED, NoticeKind.PROMOTION_AWAITED})
@@ -133,11 +133,16 @@ class _File(ApiModel):
 
     @field_validator("notifiers")
     @classmethod
-    def _told_apart(cls, value: tuple[NotifierConfig, ...]) -> tuple[NotifierConfig, ...]:
+    def _fit_together(cls, value: tuple[NotifierConfig, ...]) -> tuple[NotifierConfig, ...]:
         names = [notifier.name for notifier in value]
         doubled = sorted({name for name in names if names.count(name) > 1})
         if doubled:
             raise ValueError(f"several are named {', '.join(doubled)}: names must be unique")
+        default = sum(notifier.default for notifier in value)
+        if default > MAX_NOTIFIERS:
+            raise ValueError(
+                f"{default} are default, and a team has at most {MAX_NOTIFIERS}: make fewer of them default"
+            )
         return value
 
 
