@@ -68,6 +68,18 @@ class TokenUsage:
         return TokenUsage(self.prompt_tokens + other.prompt_tokens, self.completion_tokens + other.completion_tokens)
 
 
+class StopCause(StrEnum):
+    """What ended a run that went well, as the `stop_reason` label of autogen_runs_stopped_total."""
+
+    MAX_TURNS = "max_turns"
+    MAX_MESSAGES = "max_messages"
+    TEXT_MENTION = "text_mention"
+    TIMEOUT = "timeout"
+    TOKEN_USAGE = "token_usage"  # noqa: S105 - no password
+    OTHER = "other"
+    """Several conditions at once, or one that isn't the spec's."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """How a run ended well: the last agent's message, why the team stopped, and what it took.
@@ -79,3 +91,6 @@ class RunResult:
     stop_reason: str
     speakers: tuple[str, ...]
     usage: TokenUsage
+    stop_cause: StopCause = StopCause.OTHER
+    cost: float = 0.0
+    """By the prices of the models that were called; 0 where they have none."""

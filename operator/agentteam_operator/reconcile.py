@@ -28,7 +28,7 @@ from agentteam_operator.kube.errors import Conflict, KubeError, NamespaceEnding,
 from agentteam_operator.metrics import Metrics
 from agentteam_operator.observe.assemble import UnknownStatus
 from agentteam_operator.observe.observer import awaits_words
-from agentteam_operator.observe.sampler import Sampling
+from agentteam_operator.observe.sampler import Sampling, sampling_of
 from agentteam_operator.queue import TeamKey, WakeQueue
 
 FIRST_PAUSE_SECONDS = 0.2
@@ -211,8 +211,7 @@ class Reconciler:
         if not decision.sampling or rollout is None:
             self._sampler.want(key, None)
             return
-        revisions = frozenset({rollout.revision, rollout.base_revision} - {""})
-        self._sampler.want(key, Sampling(observed.spec.rollout.analysis.interval_seconds, revisions))
+        self._sampler.want(key, sampling_of(observed.spec.rollout.analysis, rollout.revision, rollout.base_revision))
 
     def _note_transitions(self, key: TeamKey, before: AgentTeamStatus, after: AgentTeamStatus) -> None:
         """Log and count each step that is new in the stored status: a tick may take several."""

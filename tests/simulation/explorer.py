@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agentteam_operator.api.rollout import MetricName
+from agentteam_operator.api.metrics import MetricName
 from agentteam_operator.api.status import AgentTeamStatus, Phase, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources

@@ -45,6 +45,11 @@ class RunSlots:
             self._free.release()
             self._note_duration(asyncio.get_running_loop().time() - started)
 
+    @property
+    def queued(self) -> int:
+        """Runs that wait for a place now."""
+        return self._queued
+
     def _note_duration(self, seconds: float) -> None:
         self._mean_seconds += _SMOOTHING * (seconds - self._mean_seconds)
 

@@ -40,6 +40,7 @@ class RunManager:
         self._timeout_seconds = timeout_seconds
         self._tasks: set[asyncio.Task[RunResult]] = set()
         self._closed = False
+        metrics.watch_queue(lambda: slots.queued)
 
     def start(
         self, conversation: Conversation, *, request_id: str, on_event: EventSink | None = None
@@ -82,7 +83,7 @@ class RunManager:
         finally:
             seconds = time.monotonic() - started
             status = failure.run_status if failure else RunStatus.SUCCESS
-            self._metrics.run_finished(status, seconds, synthetic=conversation.synthetic)
+            self._metrics.run_finished(status, seconds, result, synthetic=conversation.synthetic)
             _log_run(request_id, status, seconds, synthetic=conversation.synthetic, failure=failure, result=result)
         return result
 
@@ -126,6 +127,7 @@ def _log_run(
     if result is not None:
         fields |= {
             "stop_reason": result.stop_reason,
+            "stop_cause": result.stop_cause.value,
             "messages": len(result.speakers),
             "prompt_tokens": result.usage.prompt_tokens,
             "completion_tokens": result.usage.completion_tokens,

@@ -9,6 +9,7 @@ from contextlib import aclosing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentteam_operator.api.models import Price
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage
@@ -33,6 +34,8 @@ class RunRecord:
     """What the calls to models of one run came to."""
 
     usage: TokenUsage = field(default_factory=TokenUsage)
+    cost: float = 0.0
+    """Of the calls to models that have a price."""
     failure: RunError | None = None
     """The first failed call: AutoGen reports errors as text only, so the run's outcome is taken from here."""
 
@@ -63,6 +66,7 @@ class MeteredClient(ChatCompletionClient):
         timeout_seconds: float,
         record: RunRecord,
         metrics: ServerMetrics,
+        price: Price | None = None,
         on_text: TextSink | None = None,
     ) -> None:
         """Wrap `inner`, which the spec calls `name`; one call may take `timeout_seconds`."""
@@ -72,6 +76,7 @@ class MeteredClient(ChatCompletionClient):
         self._timeout_seconds = timeout_seconds
         self._record = record
         self._metrics = metrics
+        self._price = price
         self._on_text = on_text
 
     async def create(self, messages: Sequence[LLMMessage], **options: Any) -> CreateResult:  # noqa: ANN401 - passed on
@@ -111,6 +116,10 @@ class MeteredClient(ChatCompletionClient):
         finally:
             self._record.usage += call.usage
             self._metrics.model_call_finished(self._labels, time.monotonic() - started, call.usage, error_type)
+            if self._price is not None:
+                cost = cost_of(call.usage, self._price)
+                self._record.cost += cost
+                self._metrics.model_cost(self._labels, cost)
 
     async def close(self) -> None:
         """Leave the shared client open: other runs use it."""
@@ -140,6 +149,13 @@ class MeteredClient(ChatCompletionClient):
     def model_info(self) -> ModelInfo:
         """What the model can do."""
         return self._inner.model_info
+
+
+def cost_of(usage: TokenUsage, price: Price) -> float:
+    """What the tokens of a call cost, in the price's currency."""
+    sent = usage.prompt_tokens * price.input_per_million_tokens
+    answered = usage.completion_tokens * price.output_per_million_tokens
+    return (sent + answered) / 1_000_000
 
 
 async def _streamed(stream: AsyncGenerator[str | CreateResult, None], on_text: TextSink) -> CreateResult:

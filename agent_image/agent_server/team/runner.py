@@ -16,6 +16,7 @@ from agent_server.runtime.secrets import SecretFiles
 from agent_server.team.build import autogen_name, build_team
 from agent_server.team.metered import MeteredClient, RunRecord, TextSink
 from agent_server.team.models import ModelPool, model_labels
+from agent_server.team.stops import stop_cause
 from agent_server.telemetry.metrics import ServerMetrics
 
 _CANCEL_GRACE_SECONDS = 5.0
@@ -95,6 +96,7 @@ class TeamRunner:
                 timeout_seconds=spec.timeout_seconds,
                 record=record,
                 metrics=self._metrics,
+                price=spec.price,
                 on_text=on_text,
             )
 
@@ -108,11 +110,14 @@ class TeamRunner:
                 "the team stopped before an agent spoke: raise maxMessages or timeoutSeconds in spec.team.termination",
             )
         names = {autogen_name(agent.name): agent.name for agent in self._team.spec.team.agents}
+        reason = result.stop_reason or ""
         return RunResult(
             answer=messages[-1].to_text(),
-            stop_reason=result.stop_reason or "",
+            stop_reason=reason,
             speakers=tuple(names.get(message.source, message.source) for message in messages),
             usage=record.usage,
+            stop_cause=stop_cause(reason),
+            cost=record.cost,
         )
 
 
@@ -121,6 +126,8 @@ def server_metrics(team: ServedTeam) -> ServerMetrics:
     return ServerMetrics(
         agents=[agent.name for agent in team.spec.team.agents],
         models=[model_labels(model) for model in team.spec.models],
+        priced_models=[model_labels(model) for model in team.spec.models if model.price is not None],
+        run_cost=all(model.price is not None for model in team.spec.models),
     )
 
 

@@ -39,18 +39,19 @@ class MemoryReader:
         return None if limit is None or limit >= _UNLIMITED_V1_BYTES else limit
 
     def _inactive_bytes(self) -> int:
-        for line in _read_text(self._stat_file).splitlines():
+        for line in read_text(self._stat_file).splitlines():
             key, _, value = line.partition(" ")
             if key == self._inactive_key:
                 return int(value)
         return 0
 
     def _resident_bytes(self) -> int:
-        fields = _read_text(self._proc_self / "statm").split()
+        fields = read_text(self._proc_self / "statm").split()
         return int(fields[1]) * resource.getpagesize() if len(fields) > 1 else 0
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A small file of the kernel's; empty where there is none."""
     try:
         return path.read_text(encoding="ascii")
     except OSError:
@@ -58,5 +59,5 @@ def _read_text(path: Path) -> str:
 
 
 def _read_int(path: Path) -> int | None:
-    text = _read_text(path).strip()
+    text = read_text(path).strip()
     return int(text) if text.isdigit() else None

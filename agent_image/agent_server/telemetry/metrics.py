@@ -7,17 +7,19 @@ set exists from the start with 0, so that a first failure is an increase that `r
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 
+from agentteam_operator.api import run_metrics
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from agent_server.conversation import TokenUsage
+from agent_server.conversation import RunResult, StopCause, TokenUsage
 from agent_server.errors import MODEL_ERROR_CODES, TURN_ERROR_CODES, ErrorCode, RunError, RunStatus
+from agent_server.telemetry.cpu import CpuReader
 from agent_server.telemetry.memory import MemoryReader
 
 RUN_DURATION_BUCKETS_SECONDS = (
@@ -49,15 +51,29 @@ class ServerMetrics:
     """All metrics of one server process, in a registry of their own."""
 
     def __init__(
-        self, *, agents: Iterable[str], models: Iterable[ModelLabels], memory: MemoryReader | None = None
+        self,
+        *,
+        agents: Iterable[str],
+        models: Iterable[ModelLabels],
+        priced_models: Iterable[ModelLabels] = (),
+        run_cost: bool = False,
+        memory: MemoryReader | None = None,
+        cpu: CpuReader | None = None,
     ) -> None:
-        """Create every label set for `agents` (names as in the spec) and `models`."""
+        """Create every label set for `agents` (names as in the spec) and `models`.
+
+        `priced_models` are those whose calls' cost is counted; `run_cost`: every model has a price, so that the cost of
+        a run is known.
+        """
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._make_run_metrics()
+        self._make_result_metrics(run_cost=run_cost)
+        self._make_cost_metrics(frozenset(priced_models))
         self._make_agent_metrics(tuple(agents))
         self._make_model_metrics(frozenset(models))
         self.registry.register(_MemoryCollector(memory or MemoryReader()))
+        self.registry.register(_CpuCollector(cpu or CpuReader()))
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
@@ -67,14 +83,34 @@ class ServerMetrics:
         """Count a run at its acceptance; a rejected one counts too, so started minus finished is what is in flight."""
         (self._synthetic_started if synthetic else self._runs_started).inc()
 
-    def run_finished(self, status: RunStatus, seconds: float, *, synthetic: bool = False) -> None:
-        """Count the end of a run; `seconds` is measured from its acceptance, waiting in the queue included."""
+    def run_finished(
+        self, status: RunStatus, seconds: float, result: RunResult | None = None, *, synthetic: bool = False
+    ) -> None:
+        """Count the end of a run; `seconds` is measured from its acceptance, waiting in the queue included.
+
+        `result` is what a run that succeeded came to.
+        """
         if synthetic:
             self._synthetic_finished.labels(status).inc()
             return
         self._runs_finished.labels(status).inc()
         if status in _DURATION_STATUSES:
             self._run_duration.observe(seconds)
+        if result is None:
+            return
+        self._runs_stopped.labels(result.stop_cause).inc()
+        self._run_turns.observe(len(result.speakers))
+        self._run_tokens.observe(result.usage.prompt_tokens + result.usage.completion_tokens)
+        if self._run_cost is not None:
+            self._run_cost.observe(result.cost)
+
+    def watch_queue(self, queued: Callable[[], int]) -> None:
+        """From now on, show how many runs wait."""
+        self._queued_runs.set_function(queued)
+
+    def model_cost(self, model: ModelLabels, cost: float) -> None:
+        """Count what a call to one of the priced models cost."""
+        self._model_cost.labels(model.provider, model.request_model).inc(cost)
 
     @contextmanager
     def agent_turn(self, agent: str) -> Iterator[None]:
@@ -137,6 +173,33 @@ class ServerMetrics:
         for status in RunStatus:
             self._runs_finished.labels(status)
             self._synthetic_finished.labels(status)
+
+    def _make_result_metrics(self, *, run_cost: bool) -> None:
+        def histogram(name: str, what: str) -> Histogram:
+            return Histogram(name, what, buckets=run_metrics.BOUNDS[name], registry=self.registry)
+
+        self._runs_stopped = Counter(
+            run_metrics.STOPPED.removesuffix("_total"),
+            "Runs that succeeded, by what made the team stop.",
+            [run_metrics.STOP_LABEL],
+            registry=self.registry,
+        )
+        for cause in StopCause:
+            self._runs_stopped.labels(cause)
+        self._run_turns = histogram(run_metrics.TURNS, "Messages of agents in a run that succeeded.")
+        self._run_tokens = histogram(run_metrics.TOKENS, "Tokens of all calls to models in a run that succeeded.")
+        self._run_cost = histogram(run_metrics.COST, "Cost of a run that succeeded, by prices.") if run_cost else None
+        self._queued_runs = Gauge("autogen_queued_runs", "Runs that wait for a place now.", registry=self.registry)
+
+    def _make_cost_metrics(self, models: frozenset[ModelLabels]) -> None:
+        self._model_cost = Counter(
+            "autogen_model_cost",
+            "Cost of calls to models that have a price, in the price's currency.",
+            ["gen_ai_provider_name", "gen_ai_request_model"],
+            registry=self.registry,
+        )
+        for model in models:
+            self._model_cost.labels(model.provider, model.request_model)
 
     def _make_agent_metrics(self, agents: tuple[str, ...]) -> None:
         self._turns = Counter(
@@ -202,3 +265,24 @@ class _MemoryCollector(Collector):
         limit = self._reader.limit_bytes()
         if limit is not None:
             yield GaugeMetricFamily("autogen_memory_limit_bytes", "Memory limit of the container.", value=limit)
+
+
+class _CpuCollector(Collector):
+    """Reads processor time at the scrape, together with the time since the start: two scrapes give the share used."""
+
+    def __init__(self, reader: CpuReader) -> None:
+        self._reader = reader
+        self._started_at = time.monotonic()
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(
+            "autogen_cpu_seconds",
+            "Processor time of the container, or of the process where the container has no limit.",
+            value=self._reader.used_seconds(),
+        )
+        yield GaugeMetricFamily(
+            "autogen_uptime_seconds", "Time since the server started.", value=time.monotonic() - self._started_at
+        )
+        limit = self._reader.limit_cores()
+        if limit is not None:
+            yield GaugeMetricFamily("autogen_cpu_limit_cores", "Processor limit of the container.", value=limit)

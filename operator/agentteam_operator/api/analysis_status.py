@@ -18,9 +18,26 @@ MAX_PODS = 2048
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Durations = Annotated[str, Field(max_length=512, pattern=r"^([0-9]{1,16}( [0-9]{1,16}){0,29})?$")]
 Blocks = Annotated[str, Field(max_length=512, pattern=r"^([0-9]{1,16}/[0-9]{1,16}( [0-9]{1,16}/[0-9]{1,16}){0,11})?$")]
+Buckets = Annotated[str, Field(max_length=512, pattern=r"^([0-9]+( [0-9]+)*)?$")]
 PodCounts = Annotated[
-    str, Field(max_length=640, pattern=r"^[0-9]{1,16}( [0-9]{1,16}){2}\|([0-9]{1,16}( [0-9]{1,16}){0,29})?$")
+    str,
+    Field(
+        max_length=2048,
+        pattern=r"^[0-9]{1,16}( [0-9]{1,16}){2}\|([0-9]{1,16}( [0-9]{1,16}){0,29})?(\|[a-zA-Z]+( [0-9]+)*)*$",
+    ),
 ]
+
+
+class QueryStatus(LenientModel):
+    """What is known of one query that the team wrote."""
+
+    at: Time | None = None
+    """When the last answer that was counted was asked for."""
+    consecutive_errors: Count = 0
+    """Failed queries in a row."""
+
+
+CpuWindow = Annotated[str, Field(max_length=80, pattern=r"^[0-9]+(\.[0-9]+)? [0-9]+(\.[0-9]+)?( [0-9]+(\.[0-9]+)?)?$")]
 
 
 class ColourCounts(LenientModel):
@@ -38,6 +55,8 @@ class ColourCounts(LenientModel):
     """Failed/finished runs of the last blocks of answers, oldest first."""
     first_answer_at: Time | None = None
     """When its first runs were seen."""
+    quantities: dict[str, Buckets] = Field(default_factory=dict, max_length=8)
+    """Runs that succeeded by bucket, of each metric that is an average or a share of them; trailing zeros left out."""
 
 
 class AnalysisStatus(LenientModel):
@@ -58,12 +77,17 @@ class AnalysisStatus(LenientModel):
     """Runs of the active revision."""
     green: ColourCounts = ColourCounts()
     """Runs of the candidate."""
-    log_evidence: dict[str, float] = Field(default_factory=dict, max_length=16)
+    log_evidence: dict[str, float] = Field(default_factory=dict, max_length=32)
     """Natural logarithm of the evidence against the candidate, by test; 6.9 means odds of 1,000 : 1."""
     reachable_log_evidence: float = Field(default=0.0, ge=0)
     """What the looks so far could have added to logEvidence at most: what can't prove a fault can't acquit either."""
-    failures: dict[str, Count] = Field(default_factory=dict, max_length=16)
+    failures: dict[str, Count] = Field(default_factory=dict, max_length=32)
     """Looks in a row at which a metric was over its limit, by metric."""
+    queries: dict[str, QueryStatus] = Field(default_factory=dict, max_length=16)
+    """What is known of each query that the team wrote, by metric."""
+    cpu: dict[str, CpuWindow] = Field(default_factory=dict, max_length=MAX_PODS)
+    """Each of the candidate's pods' processor use, where it is judged: seconds used and seconds up at the beginning of
+    the window, and the share of the limit that was used in the last one that is whole."""
     recent_by_pod: dict[str, Blocks] = Field(default_factory=dict, max_length=MAX_PODS)
     """Failed/finished runs of each of the candidate's pods in the last blocks of answers, oldest first."""
     alone: bool = False

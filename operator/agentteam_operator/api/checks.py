@@ -13,15 +13,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agentteam_operator.api import check_conversations, check_rollout, check_team, check_workload
+from agentteam_operator.api import check_conversations, check_metrics, check_rollout, check_team, check_workload
 from agentteam_operator.api.base import DNS_LABEL_PATTERN, ApiModel
 from agentteam_operator.api.conversations import Conversation, Expectation
 from agentteam_operator.api.field_problems import FieldProblem, Found, shorten
 from agentteam_operator.api.hooks import HookJob
-from agentteam_operator.api.models import ModelSpec
+from agentteam_operator.api.metrics import AnalysisMetric, MetricName
+from agentteam_operator.api.models import PRICE_MEND, ModelSpec
 from agentteam_operator.api.pod import EnvSource, EnvVar, PodSettings, Toleration
 from agentteam_operator.api.resource import MAX_NAME_LENGTH
-from agentteam_operator.api.rollout import AnalysisMetric, RolloutSettings, TrafficSettings
+from agentteam_operator.api.rollout import AnalysisSettings, RolloutSettings, TrafficSettings
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.team import AgentSpec, SelectorSettings, TeamSpec, TerminationCondition
 from agentteam_operator.api.volumes import Volume, VolumeMount
@@ -95,6 +96,19 @@ def check_spec(spec: AgentTeamSpec) -> Found:
         )
     yield from _weights(spec)
     yield from check_conversations.check_speakers(spec.rollout, spec.team)
+    yield from _unpriced(spec)
+
+
+def _unpriced(spec: AgentTeamSpec) -> Found:
+    if all(metric.name != MetricName.COST_PER_RUN for metric in spec.rollout.analysis.metrics):
+        return
+    for index, model in enumerate(spec.models):
+        if model.price is None:
+            yield (
+                f".models[{index}]",
+                model.name,
+                f"metric costPerRun needs the price of model {model.name}: {PRICE_MEND}",
+            )
 
 
 def _weights(spec: AgentTeamSpec) -> Found:
@@ -133,6 +147,7 @@ _CHECKS: dict[type[BaseModel], Callable[[Any], Found]] = {
     Conversation: check_conversations.check_conversation,
     Expectation: check_conversations.check_expectation,
     TrafficSettings: check_rollout.check_traffic,
-    AnalysisMetric: check_rollout.check_metric,
+    AnalysisSettings: check_rollout.check_analysis,
+    AnalysisMetric: check_metrics.check_metric,
 }
 """The check of each model whose fields depend on one another."""

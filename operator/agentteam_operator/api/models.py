@@ -14,6 +14,9 @@ URL_PATTERN = r'^https?://[!"$-.0->A-~]+([/?#][!-~]*)?$'
 white space alone, and to pydantic Unicode's."""
 
 
+PRICE_MEND = "set its price, or remove the metric"
+
+
 class Provider(StrEnum):
     """Who answers."""
 
@@ -47,6 +50,15 @@ class ModelInfo(ApiModel):
     """The model can be told to answer by a JSON schema."""
     family: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][-a-z0-9._]*$")] = "unknown"
     """The model's family as AutoGen names it, such as gpt-4o, claude-3-haiku or unknown."""
+
+
+class Price(ApiModel):
+    """What a model's tokens cost, in the currency of your choice: the same one for all models of the team."""
+
+    input_per_million_tokens: Annotated[float, Field(ge=0, le=1_000_000)]
+    """Price of a million tokens that are sent to the model."""
+    output_per_million_tokens: Annotated[float, Field(ge=0, le=1_000_000)]
+    """Price of a million tokens that the model answers with."""
 
 
 class ReplaySettings(ApiModel):
@@ -110,5 +122,7 @@ class ModelSpec(ApiModel):
     """What the model can do; needed for models that AutoGen doesn't know by name."""
     timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
     """Longest time for one call to the model, in seconds; the run fails when it's over."""
+    price: Price | None = None
+    """What the model's tokens cost; gives the cost metrics."""
     replay: ReplaySettings | None = None
     """Scripted answers, for provider Replay only."""

@@ -10,6 +10,10 @@ from pydantic import Field
 from agentteam_operator.api.base import ATOMIC, SET, ApiModel, DnsLabel, Rule, list_map
 from agentteam_operator.api.conversations import Conversations
 from agentteam_operator.api.hooks import Hook
+from agentteam_operator.api.metrics import DEFAULT_METRICS, AnalysisMetric
+
+MAX_QUERIES = 10
+TOO_MANY_QUERIES = f"at most {MAX_QUERIES} metrics may have a query: remove some"
 
 
 class HealthComponent(StrEnum):
@@ -24,23 +28,6 @@ class TrafficMode(StrEnum):
 
     GRADUAL = "Gradual"
     IMMEDIATE = "Immediate"
-
-
-class MetricName(StrEnum):
-    """What can be judged."""
-
-    ERROR_RATE = "errorRate"
-    SLOWNESS = "slowness"
-    P95_LATENCY_SECONDS = "p95LatencySeconds"
-    MEMORY_UTILIZATION = "memoryUtilization"
-    AGENTS_OFFLINE = "agentsOffline"
-
-
-class Judge(StrEnum):
-    """How a metric is judged."""
-
-    SEQUENTIAL = "Sequential"
-    THRESHOLD = "Threshold"
 
 
 class InconclusiveAction(StrEnum):
@@ -99,96 +86,16 @@ class TrafficSettings(ApiModel):
     new pod beside the old ones for 60 s, then equal halves for the watch."""
 
 
-class AnalysisMetric(ApiModel):
-    """One metric that the new revision is judged by."""
+class AnalysisSettings(ApiModel):
+    """How the new revision is judged while both revisions serve."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!has(self.judge) || (self.judge == 'Sequential') == (self.name in ['errorRate', 'slowness'])",
-            "errorRate and slowness are judged Sequential, the other metrics Threshold: remove judge or correct it",
-            message_expression="self.name + ' is judged ' + (self.name in ['errorRate', 'slowness']"
-            " ? 'Sequential' : 'Threshold') + ', not ' + self.judge + ': remove judge or correct it'",
-            field_path=".judge",
-        ),
-        Rule(
-            "!has(self.minEffect) || self.name in ['errorRate', 'slowness']",
-            "minEffect belongs to errorRate and slowness: remove it, or set max instead",
-            field_path=".minEffect",
-        ),
-        Rule(
-            "!has(self.max) || self.name != 'slowness'",
-            "slowness is judged against the active revision and has no max: remove it, or set minEffect instead",
-            field_path=".max",
-        ),
-        Rule(
-            "!has(self.max) || self.name != 'errorRate' || self.max > 0.0 && self.max < 1.0",
-            "the max of errorRate is a share of runs: set it above 0 and below 1",
-            field_path=".max",
-        ),
-        Rule(
-            "!has(self.max) || self.name != 'memoryUtilization' || self.max > 0.0 && self.max <= 1.0",
-            "the max of memoryUtilization is a share of the container's limit: set it above 0 and at most 1",
-            field_path=".max",
-        ),
-        Rule(
-            "self.name != 'p95LatencySeconds' || has(self.max) || has(self.maxIncreasePercent)",
-            "p95LatencySeconds needs a limit: set max (seconds), maxIncreasePercent, or both",
-        ),
-        Rule(
-            "!has(self.maxIncreasePercent) || self.name == 'p95LatencySeconds'",
-            "maxIncreasePercent belongs to p95LatencySeconds: remove it, or set max instead",
-            field_path=".maxIncreasePercent",
-        ),
-        Rule(
-            "!has(self.failureLimit) || !(self.name in ['errorRate', 'slowness'])",
-            "failureLimit belongs to metrics judged Threshold: remove it",
-            field_path=".failureLimit",
+            f"!has(self.metrics) || self.metrics.filter(m, has(m.query)).size() <= {MAX_QUERIES}",
+            TOO_MANY_QUERIES,
+            field_path=".metrics",
         ),
     )
-
-    name: MetricName
-    """What is measured: errorRate (failed, timed-out and rejected runs of all finished ones), slowness (runs slower
-    than the active revision's usual ones), p95LatencySeconds, memoryUtilization (share of the container's limit) or
-    agentsOffline (agents of pods that are needed and have stayed unready)."""
-    judge: Judge | None = None
-    """Sequential (statistical, against the active revision at the same time) for errorRate and slowness, Threshold for
-    the others; it follows from the name and is here for readers."""
-    max: Annotated[float, Field(ge=0, le=86_400)] | None = None
-    """Highest value that is still good: for errorRate a share (default 0.05), for p95LatencySeconds seconds, for
-    memoryUtilization a share of the limit (default 0.8), for agentsOffline a number (default 0)."""
-    min_effect: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Smallest difference from the active revision that is worth a rollback, as a share of runs (default 0.005 for
-    errorRate, 0.05 for slowness)."""
-    max_increase_percent: Annotated[float, Field(gt=0, le=10_000)] | None = None
-    """Largest increase over the active revision at the same time, in percent; for p95LatencySeconds."""
-    failure_limit: Annotated[int, Field(ge=0, le=100)] | None = None
-    """How many looks in a row may fail before the metric fails (default 1); for metrics judged Threshold."""
-
-    def resolved(self) -> AnalysisMetric:
-        """The same metric with each default of its kind filled in, so that what applies to it is never None."""
-        defaults = _DEFAULTS_BY_METRIC[self.name]
-        missing = {field: value for field, value in defaults.items() if getattr(self, field) is None}
-        return self.model_copy(update=missing)
-
-
-_DEFAULTS_BY_METRIC: dict[MetricName, dict[str, object]] = {
-    MetricName.ERROR_RATE: {"judge": Judge.SEQUENTIAL, "max": 0.05, "min_effect": 0.005},
-    MetricName.SLOWNESS: {"judge": Judge.SEQUENTIAL, "min_effect": 0.05},
-    MetricName.P95_LATENCY_SECONDS: {"judge": Judge.THRESHOLD, "failure_limit": 1},
-    MetricName.MEMORY_UTILIZATION: {"judge": Judge.THRESHOLD, "max": 0.8, "failure_limit": 1},
-    MetricName.AGENTS_OFFLINE: {"judge": Judge.THRESHOLD, "max": 0.0, "failure_limit": 1},
-}
-
-DEFAULT_METRICS = (
-    AnalysisMetric(name=MetricName.ERROR_RATE, max=0.05, min_effect=0.005),
-    AnalysisMetric(name=MetricName.SLOWNESS, min_effect=0.05),
-    AnalysisMetric(name=MetricName.MEMORY_UTILIZATION, max=0.8),
-    AnalysisMetric(name=MetricName.AGENTS_OFFLINE, max=0.0),
-)
-
-
-class AnalysisSettings(ApiModel):
-    """How the new revision is judged while both revisions serve."""
 
     alpha: Annotated[float, Field(gt=0, le=0.2)] = 0.001
     """Probability of rolling back a revision that is no worse, over the whole watch."""
@@ -196,14 +103,15 @@ class AnalysisSettings(ApiModel):
     """Seconds between two looks at the metrics."""
     min_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 20
     """Fewest finished runs of the new revision for a verdict on its runs, good or bad; fewer are inconclusive."""
-    metrics: Annotated[tuple[AnalysisMetric, ...], Field(max_length=10, json_schema_extra=list_map("name"))] = (
+    metrics: Annotated[tuple[AnalysisMetric, ...], Field(max_length=20, json_schema_extra=list_map("name"))] = (
         DEFAULT_METRICS
     )
     """What the new revision is judged by. A list of your own takes the place of the default one."""
     on_inconclusive: InconclusiveAction = InconclusiveAction.PAUSE
     """What follows when there was too little to judge by: Pause (hold, and ask a person), Rollback or Promote."""
     provider_error_limit: Annotated[int, Field(ge=0, le=1000)] = 5
-    """How many failed queries in a row make the judgement inconclusive."""
+    """How many failed queries in a row make what they ask for inconclusive: each metric with a query by itself, and all
+    others together."""
 
 
 class RolloutSettings(ApiModel):

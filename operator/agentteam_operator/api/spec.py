@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from agentteam_operator.api.base import ApiModel, Rule, list_map
-from agentteam_operator.api.models import ModelSpec
+from agentteam_operator.api.models import PRICE_MEND, ModelSpec
 from agentteam_operator.api.pod import PodSettings
 from agentteam_operator.api.rollout import RolloutSettings
 from agentteam_operator.api.team import RunsSettings, TeamSpec, TelemetrySettings
@@ -31,6 +31,7 @@ _IS_THERE = "self.team.agents.exists(a, a.name == n)"
 _ALL_ARE_THERE = f"c.expect.agentsSpoke.all(n, {_IS_THERE})"
 _FIRST_BAD = f"{_CONVERSATIONS}[{_CONVERSATIONS}.map(c, {_ALL_ARE_THERE}).indexOf(false)]"
 _LOST_SPEAKER = f"{_FIRST_BAD}.expect.agentsSpoke[{_FIRST_BAD}.expect.agentsSpoke.map(n, {_IS_THERE}).indexOf(false)]"
+_UNPRICED = "self.models[self.models.map(m, has(m.price)).indexOf(false)]"
 
 GRACE_AFTER_RUN_SECONDS = 30
 """How much longer than its longest run a pod may take to go, unless the pod's settings say otherwise."""
@@ -100,6 +101,12 @@ class AgentTeamSpec(RevisionSpec):
             message_expression=f"'conversation ' + {_FIRST_BAD}.name + ' expects agent ' + {_LOST_SPEAKER}"
             " + ' to speak, which is not in spec.team.agents: correct the name or add the agent'",
             field_path=".rollout.conversations",
+        ),
+        Rule(
+            "!self.rollout.analysis.metrics.exists(m, m.name == 'costPerRun') || self.models.all(m, has(m.price))",
+            f"metric costPerRun needs the price of each model: {PRICE_MEND}",
+            message_expression=f"'metric costPerRun needs the price of model ' + {_UNPRICED}.name + ': {PRICE_MEND}'",
+            field_path=".models",
         ),
     )
 

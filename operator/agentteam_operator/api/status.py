@@ -16,7 +16,7 @@ from agentteam_operator.api.incident_status import MAX_NOTICES, IncidentStatus, 
 from agentteam_operator.api.rollout import TrafficMode
 
 MAX_TRANSITIONS = 20
-MAX_GATES = 32
+MAX_GATES = 40
 
 
 class TeamPhase(StrEnum):

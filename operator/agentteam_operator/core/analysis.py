@@ -4,24 +4,26 @@
 
 A look at Prometheus is differenced into blocks of answers (`counting.py`); each block is a bet against "green is no
 worse" (`evidence.py`, with the formulas in `sequential.py`), gross faults have a fast path (`gross.py`); from the
-evidence follow the verdicts of errorRate and slowness (`error_rate.py`, `slowness.py`). The other metrics
-have plain limits (`limits.py`). docs/judgement.md tells it to people.
+evidence follow the verdicts of errorRate and slowness (`error_rate.py`, `slowness.py`) and of averages over runs
+(`averages.py`). The other metrics have plain limits (`limits.py`), and so have the queries that a team writes
+(`queries.py`). docs/judgement.md tells it to people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
-from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
+from agentteam_operator.api.metrics import LATENCY_QUANTILES, SEQUENTIAL, AnalysisMetric, MetricName
+from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
-from agentteam_operator.core import error_rate, limits, ratios, slowness
+from agentteam_operator.core import averages, cpu_windows, error_rate, evidence, limits, queries, ratios, slowness
 from agentteam_operator.core.counting import Colour, Mode, count
 from agentteam_operator.core.evidence import with_evidence
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
 from agentteam_operator.core.metric_verdict import UNREADABLE, Judgement, MetricVerdict
+from agentteam_operator.core.quantities import QUANTITIES
 from agentteam_operator.core.state import Snapshot
 from agentteam_operator.core.words import quantity
 
@@ -60,19 +62,12 @@ def judge(
     is_new = snapshot is not None and (state.last_sample_at is None or snapshot.at > state.last_sample_at)
     if snapshot is not None and is_new:
         state = _after_look(settings, state, snapshot, blue=blue, green=green, mode=mode)
-    readings = _readings(settings, state, snapshot, green, mode)
-    if is_new:
-        state = _after_readings(looked_at, state, readings)
-    verdicts = []
-    for metric in settings.metrics:
-        if metric.name is MetricName.ERROR_RATE:
-            found = error_rate.error_rate(metric, settings, state, blue=blue, green=green, mode=mode)
-        elif metric.name is MetricName.SLOWNESS:
-            found = slowness.slowness(metric, settings, state, green=green, mode=mode)
-        else:
-            found = limits.verdict(metric, state, readings[metric.name])
-        verdicts.append(_unless_unread(found, settings, state, snapshot))
-    return Judgement(state, tuple(verdicts))
+        state = _after_readings(looked_at, state, settings, snapshot, green=green, mode=mode)
+    state = queries.after_look(settings, state, snapshot)
+    found = (
+        _verdict(metric, settings, state, snapshot, blue=blue, green=green, mode=mode) for metric in settings.metrics
+    )
+    return Judgement(state, tuple(found))
 
 
 def _after_look(
@@ -83,30 +78,63 @@ def _after_look(
     before = state.model_copy(update={"last_sample_at": snapshot.at, "consecutive_errors": errors})
     if snapshot.error:
         return before
-    interval = settings.interval_seconds
-    after, block = count(before, snapshot, blue=blue, green=green, mode=mode, interval_seconds=interval)
+    judged = frozenset(metric.name for metric in settings.metrics if metric.name in QUANTITIES)
+    after, block = count(
+        before,
+        snapshot,
+        blue=blue,
+        green=green,
+        mode=mode,
+        interval_seconds=settings.interval_seconds,
+        quantities=judged,
+    )
     return after if block is None else with_evidence(before, after, block, settings, mode)
 
 
 def _after_readings(
-    before: AnalysisStatus, state: AnalysisStatus, readings: Mapping[MetricName, limits.Reading]
+    before: AnalysisStatus,
+    state: AnalysisStatus,
+    settings: AnalysisSettings,
+    snapshot: Snapshot,
+    *,
+    green: Colour,
+    mode: Mode,
 ) -> AnalysisStatus:
-    """The state with the looks over a limit counted; a percentile is new only with a new block of answers."""
-    for name, reading in readings.items():
-        if name is not MetricName.P95_LATENCY_SECONDS or state.looks > before.looks:
-            state = limits.counted(state, name, reading)
+    """The state with the looks over a limit counted.
+
+    A percentile is new only with a new block of answers, processor use only with a new window.
+    """
+    news: dict[str, bool] = {name: state.looks > before.looks for name in LATENCY_QUANTILES}  # noqa: C420 - str keys
+    if evidence.metric_of(settings, MetricName.CPU_UTILIZATION) and not snapshot.error:
+        state, news[MetricName.CPU_UTILIZATION] = cpu_windows.after_look(state, snapshot, green.pods)
+    for metric in settings.metrics:
+        if metric.query is None and metric.name not in SEQUENTIAL and news.get(metric.name, True):
+            reading = _reading(metric, settings, state, snapshot, green=green, mode=mode)
+            state = limits.counted(state, metric.name, reading)
     return state
 
 
-def _readings(
-    settings: AnalysisSettings, state: AnalysisStatus, snapshot: Snapshot | None, green: Colour, mode: Mode
-) -> Mapping[MetricName, limits.Reading]:
-    """This look at each metric that has a limit."""
-    return {
-        metric.name: _reading(metric, settings, state, snapshot, green=green, mode=mode)
-        for metric in settings.metrics
-        if metric.name not in {MetricName.ERROR_RATE, MetricName.SLOWNESS}
-    }
+def _verdict(
+    metric: AnalysisMetric,
+    settings: AnalysisSettings,
+    state: AnalysisStatus,
+    snapshot: Snapshot | None,
+    *,
+    blue: Colour,
+    green: Colour,
+    mode: Mode,
+) -> MetricVerdict:
+    if metric.query is not None:
+        return queries.verdict(metric, settings, state, snapshot)
+    if metric.name == MetricName.ERROR_RATE:
+        found = error_rate.error_rate(metric, settings, state, blue=blue, green=green, mode=mode)
+    elif metric.name == MetricName.SLOWNESS:
+        found = slowness.slowness(metric, settings, state, green=green, mode=mode)
+    elif metric.name in QUANTITIES:
+        found = averages.average(metric, settings, state, green=green, mode=mode)
+    else:
+        found = limits.verdict(metric, state, _reading(metric, settings, state, snapshot, green=green, mode=mode))
+    return _unless_unread(found, settings, state, snapshot)
 
 
 def _reading(
@@ -118,13 +146,24 @@ def _reading(
     green: Colour,
     mode: Mode,
 ) -> limits.Reading:
-    if metric.name is MetricName.AGENTS_OFFLINE:
+    """This look at a metric that has a limit."""
+    if metric.name == MetricName.AGENTS_OFFLINE:
         return limits.agents_offline(metric, green)
     if snapshot is None or snapshot.error:
         return limits.Reading(None, reason="NoData", message="Prometheus has given no answer yet")
-    if metric.name is MetricName.MEMORY_UTILIZATION:
-        return limits.memory_utilization(metric, snapshot, green)
-    return limits.p95_latency(metric, settings, state, mode)
+    if metric.name in LATENCY_QUANTILES:
+        return limits.latency(metric, settings, state, mode)
+    match metric.name:
+        case MetricName.MEMORY_UTILIZATION:
+            found = limits.memory_utilization(metric, snapshot, green)
+        case MetricName.CPU_UTILIZATION:
+            found = limits.cpu_utilization(metric, state, snapshot, green)
+        case MetricName.QUEUE_DEPTH:
+            found = limits.queue_depth(metric, snapshot, green)
+        case _:  # refused by validation, and so no more than a rollout that was under way before
+            said = f"{metric.name} is no built-in metric and has no query"
+            found = limits.Reading(None, reason="UnknownMetric", message=said)
+    return found
 
 
 def _unless_unread(
@@ -154,6 +193,7 @@ def enough(judgement: Judgement, settings: AnalysisSettings) -> bool:
         state.green.finished >= settings.min_samples
         and not holding
         and not state.consecutive_errors
+        and not queries.failing(state)
         and not ratios.hangs(state)
     )
 

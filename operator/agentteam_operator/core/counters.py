@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from math import isfinite
 
 from agentteam_operator.core import histogram
@@ -18,6 +19,8 @@ class Increment:
     finished: Tally = NONE
     """Failed ones of the finished runs."""
     durations: histogram.Counts = ()
+    quantities: Mapping[str, histogram.Counts] = field(default_factory=dict)
+    """Runs that succeeded by bucket, of each metric of `quantities.py` that is judged."""
 
     def __add__(self, other: Increment) -> Increment:
         """Both together."""
@@ -25,17 +28,34 @@ class Increment:
             self.started + other.started,
             self.finished + other.finished,
             histogram.add(self.durations, other.durations),
+            _joined(self.quantities, other.quantities, histogram.add),
         )
 
     def __sub__(self, other: Increment) -> Increment:
         """What remains without the other; never less than nothing."""
         total = max(0, self.finished.total - other.finished.total)
-        remaining = histogram.add(self.durations, tuple(-count for count in other.durations))
         return Increment(
             max(0, self.started - other.started),
             Tally(min(total, max(0, self.finished.bad - other.finished.bad)), total),
-            tuple(max(0, number) for number in remaining),
+            _remaining(self.durations, other.durations),
+            _joined(self.quantities, other.quantities, _remaining),
         )
+
+
+def _joined(
+    one: Mapping[str, histogram.Counts],
+    other: Mapping[str, histogram.Counts],
+    join: Callable[[histogram.Counts, histogram.Counts], histogram.Counts],
+) -> dict[str, histogram.Counts]:
+    return {name: join(one.get(name, ()), other.get(name, ())) for name in sorted(one.keys() | other.keys())}
+
+
+def _remaining(counts: histogram.Counts, without: histogram.Counts) -> histogram.Counts:
+    return tuple(max(0, number) for number in _difference(counts, without))
+
+
+def _difference(counts: histogram.Counts, before: histogram.Counts) -> histogram.Counts:
+    return histogram.add(counts, tuple(-count for count in before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +66,62 @@ class Counters:
     succeeded: int = 0
     failed: int = 0
     durations: histogram.Counts = ()
+    quantities: Mapping[str, histogram.Counts] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, scraped: PodCounters) -> Counters | None:
-        """Those of a scrape; None if they can't be counters."""
-        values = (scraped.started, scraped.succeeded, scraped.failed, *scraped.duration_buckets)
-        if not all(isfinite(value) and value >= 0 for value in values):
+    def of(cls, scraped: PodCounters, judged: Collection[str] = ()) -> Counters | None:
+        """Those of a scrape, of quantities only those that are judged; None if they can't be counters."""
+        values = (scraped.started, scraped.succeeded, scraped.failed)
+        durations = _counts(scraped.duration_buckets)
+        if durations is None or not _are_counts(values):
             return None
-        durations = histogram.from_cumulative(scraped.duration_buckets)
-        if min(durations, default=0) < 0:
-            return None
-        started, succeeded, failed = map(round, values[:3])
-        return cls(started, succeeded, failed, histogram.trimmed(durations))
+        quantities = {name: _counts(scraped.quantities[name]) for name in sorted(scraped.quantities.keys() & judged)}
+        started, succeeded, failed = map(round, values)
+        whole = {name: counts for name, counts in quantities.items() if counts is not None}
+        return cls(started, succeeded, failed, durations, whole)
 
     @classmethod
     def unpack(cls, text: str) -> Counters:
         """Those of a string made by `pack`."""
-        totals, durations = text.split("|")
+        totals, durations, *quantities = text.split("|")
         started, succeeded, failed = map(int, totals.split())
-        return cls(started, succeeded, failed, histogram.unpack(durations))
+        named = {name: histogram.unpack(counts) for name, _, counts in (part.partition(" ") for part in quantities)}
+        return cls(started, succeeded, failed, histogram.unpack(durations), named)
 
     def pack(self) -> str:
-        """As text: started, succeeded and failed runs, then the durations by bucket: "12 10 2|0 7 5"."""
-        return f"{self.started} {self.succeeded} {self.failed}|{histogram.pack(self.durations)}"
+        """As text: started, succeeded and failed runs, the durations by bucket, then each quantity by its own.
+
+        Such as "12 10 2|0 7 5|turnsPerRun 4 6".
+        """
+        totals = f"{self.started} {self.succeeded} {self.failed}"
+        quantities = (f"{name} {histogram.pack(counts)}".rstrip() for name, counts in self.quantities.items())
+        return "|".join((totals, histogram.pack(self.durations), *quantities))
 
     def since(self, before: Counters) -> Increment:
-        """The difference; all of it if any counter went back, for then the server has restarted from 0."""
-        durations = histogram.add(self.durations, tuple(-count for count in before.durations))
+        """The difference; all of it if any counter went back, for then the server has restarted from 0.
+
+        A quantity that wasn't read before begins now, unless nothing had been counted before at all.
+        """
+        durations = _difference(self.durations, before.durations)
+        quantities = {
+            name: _difference(counts, before.quantities.get(name, counts if before.started else ()))
+            for name, counts in self.quantities.items()
+        }
         steps = (self.started - before.started, self.succeeded - before.succeeded, self.failed - before.failed)
-        if min(*steps, *durations, 0) < 0:
+        if min(*steps, *durations, *(count for counts in quantities.values() for count in counts), 0) < 0:
             return self.since(Counters())
         started, succeeded, failed = steps
-        return Increment(started, Tally(failed, succeeded + failed), histogram.trimmed(durations))
+        trimmed = {name: histogram.trimmed(counts) for name, counts in quantities.items()}
+        return Increment(started, Tally(failed, succeeded + failed), histogram.trimmed(durations), trimmed)
+
+
+def _are_counts(values: Collection[float]) -> bool:
+    return all(isfinite(value) and value >= 0 for value in values)
+
+
+def _counts(cumulative: tuple[float, ...]) -> histogram.Counts | None:
+    """Plain counts from cumulative ones; None if they can't be counts."""
+    if not _are_counts(cumulative):
+        return None
+    counts = histogram.from_cumulative(cumulative)
+    return histogram.trimmed(counts) if min(counts, default=0) >= 0 else None

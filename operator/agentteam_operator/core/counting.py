@@ -8,7 +8,7 @@ numbers of answers alone, never on how they turned out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -64,15 +64,24 @@ class Block:
 
 
 def count(
-    state: AnalysisStatus, snapshot: Snapshot, *, blue: Colour, green: Colour, mode: Mode, interval_seconds: float
+    state: AnalysisStatus,
+    snapshot: Snapshot,
+    *,
+    blue: Colour,
+    green: Colour,
+    mode: Mode,
+    interval_seconds: float,
+    quantities: Collection[str] = (),
 ) -> tuple[AnalysisStatus, Block | None]:
     """The state after a look, and the block that it ended, if it ended one.
 
     The state's counts and counters move only when a block ends; evidence is left to others. `interval_seconds` is what
-    lies between two looks.
+    lies between two looks; `quantities` are the ones that are judged.
     """
     listed = blue.pods | green.pods
-    scraped = {name: found for name in listed & snapshot.pods.keys() if (found := Counters.of(snapshot.pods[name]))}
+    scraped = {
+        name: found for name in listed & snapshot.pods.keys() if (found := Counters.of(snapshot.pods[name], quantities))
+    }
     known = {name: Counters.unpack(text) for name, text in state.counters.items() if name in listed}
     created_at = {**blue.created_at, **green.created_at}
     for name in scraped.keys() - known.keys():
@@ -192,7 +201,15 @@ def _with_increment(counts: ColourCounts, increment: Increment, at: datetime) ->
         durations=histogram.pack(durations),
         recent=_pushed(counts.recent, increment.finished, RECENT_BLOCKS),
         first_answer_at=counts.first_answer_at or (at if increment.started or increment.finished.total else None),
+        quantities=_added(counts.quantities, increment.quantities),
     )
+
+
+def _added(counts: Mapping[str, str], increments: Mapping[str, histogram.Counts]) -> dict[str, str]:
+    return {
+        name: histogram.pack(histogram.add(histogram.unpack(counts.get(name, "")), increments.get(name, ())))
+        for name in sorted(counts.keys() | increments.keys())
+    }
 
 
 def _pushed(recent: str, tally: Tally, limit: int) -> str:
@@ -211,7 +228,9 @@ def without_each_pod(state: AnalysisStatus, green_pods: frozenset[str]) -> dict[
     shares = {name: share for name, share in shares.items() if share.finished.total}
     if len(shares) < 2:  # noqa: PLR2004
         return {}
-    whole = Increment(state.green.started, finished_tally(state.green), histogram.unpack(state.green.durations))
+    green = state.green
+    quantities = {name: histogram.unpack(counts) for name, counts in green.quantities.items()}
+    whole = Increment(green.started, finished_tally(green), histogram.unpack(green.durations), quantities)
     return {name: whole - share for name, share in shares.items()}
 
 

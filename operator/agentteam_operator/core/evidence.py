@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from math import isinf
 
 from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
-from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
-from agentteam_operator.core import histogram, sequential
+from agentteam_operator.api.metrics import SEQUENTIAL, AnalysisMetric, MetricName
+from agentteam_operator.api.rollout import AnalysisSettings
+from agentteam_operator.core import average_evidence, histogram, sequential
 from agentteam_operator.core.counters import Increment
 from agentteam_operator.core.counting import Block, Mode, finished_tally, recent_blocks, recent_tally
 from agentteam_operator.core.sequential import Tally
@@ -19,11 +20,8 @@ ERRORS_AGAINST_BLUE = "errorRate"
 ERRORS_AGAINST_LIMIT = "errorRateLimit"
 SLOWNESS_AGAINST_BLUE = "slowness"
 
-_TESTS = {
-    # Two e-processes, and for each of them the fast path of `gross.py`.
-    MetricName.ERROR_RATE: 4,
-    MetricName.SLOWNESS: 1,
-}
+_TESTS_OF_ERROR_RATE = 4
+"""Two e-processes, and for each of them the fast path of `gross.py`."""
 
 FULL_BLOCK_SECONDS = 5.0
 SLOW_QUANTILE = 0.9
@@ -42,13 +40,21 @@ class SlowTally:
 
 def metric_of(settings: AnalysisSettings, name: MetricName) -> AnalysisMetric | None:
     """The settings of a metric; None if it isn't judged."""
-    return next((metric for metric in settings.metrics if metric.name is name), None)
+    return next((metric for metric in settings.metrics if metric.name == name), None)
 
 
 def log_threshold(settings: AnalysisSettings) -> float:
     """What log E must exceed for a verdict, alpha being shared by all tests that run."""
-    tests = sum(_TESTS.get(metric.name, 0) for metric in settings.metrics)
+    tests = sum(_tests_of(metric) for metric in settings.metrics)
     return sequential.log_threshold(settings.alpha, max(tests, 1))
+
+
+def _tests_of(metric: AnalysisMetric) -> int:
+    if metric.name == MetricName.ERROR_RATE:
+        return _TESTS_OF_ERROR_RATE
+    if metric.name in SEQUENTIAL:
+        return 1 if metric.max is None else 2  # against blue, and against the limit where there is one
+    return 0
 
 
 def max_error_rate(settings: AnalysisSettings) -> float:
@@ -66,6 +72,7 @@ def with_evidence(
     if mode is Mode.CONCURRENT:
         gains[ERRORS_AGAINST_BLUE] = _error_gain(before, block) / bursts
         gains[SLOWNESS_AGAINST_BLUE] = _slowness_gain(before, block)
+    gains |= average_evidence.gains(before, block, settings, concurrent=mode is Mode.CONCURRENT)
     evidence = dict(before.log_evidence)
     most = _max_log_gain(before, after, block)
     for test, gain in gains.items():

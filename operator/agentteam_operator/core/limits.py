@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 from math import isfinite
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
-from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
+from agentteam_operator.api.metrics import LATENCY_QUANTILES, AnalysisMetric, MetricName
+from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
-from agentteam_operator.core import histogram
+from agentteam_operator.core import cpu_windows, histogram
 from agentteam_operator.core.counting import Colour, Mode
 from agentteam_operator.core.metric_verdict import NO_CONTROL, MetricVerdict, percent, seconds
 from agentteam_operator.core.state import PodCounters, Snapshot
 from agentteam_operator.core.words import quantity
-
-_QUANTILE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +32,12 @@ class Reading:
     verdict: Verdict = Verdict.INCONCLUSIVE
 
 
-def counted(state: AnalysisStatus, name: MetricName, reading: Reading) -> AnalysisStatus:
+def counted(state: AnalysisStatus, name: str, reading: Reading) -> AnalysisStatus:
     """The state after a look: bad looks in a row go on counting, a good one ends them, no data changes nothing."""
     if reading.over is None:
         return state
     count = state.failures.get(name, 0) + 1 if reading.over else 0
-    return state.model_copy(update={"failures": {**state.failures, name.value: count}})
+    return state.model_copy(update={"failures": {**state.failures, str(name): count}})
 
 
 def verdict(metric: AnalysisMetric, state: AnalysisStatus, reading: Reading) -> MetricVerdict:
@@ -71,6 +70,23 @@ def agents_offline(metric: AnalysisMetric, green: Colour) -> Reading:
     return Reading(offline > most, str(offline), f"{most:g}", len(green.pods), message=said)
 
 
+def cpu_utilization(metric: AnalysisMetric, state: AnalysisStatus, snapshot: Snapshot, green: Colour) -> Reading:
+    """The busiest of green's pods, as a share of its container's limit, over its last whole window."""
+    most = metric.resolved().max or 0.0
+    used = {pod: share for pod, text in state.cpu.items() if (share := cpu_windows.last_share(text)) is not None}
+    if not used:
+        shown = [pod.cpu for name, pod in snapshot.pods.items() if name in green.pods and pod.cpu is not None]
+        if shown and not any(cpu.limit_cores for cpu in shown):
+            said = "green's containers have no processor limit: set spec.resources.limits.cpu to have this judged"
+            return Reading(None, reason="NoCpuLimit", message=said, verdict=Verdict.SKIPPED)
+        said = f"nothing is known yet of the last {cpu_windows.WINDOW_SECONDS:g} s of green's pods"
+        return Reading(None, reason="NoData", message=said)
+    busiest = max(sorted(used), key=lambda name: used[name])
+    said = f"pod {busiest} used {percent(used[busiest])} of its processor limit"
+    said += f" in {cpu_windows.WINDOW_SECONDS:g} s, at most {percent(most)} are allowed"
+    return Reading(used[busiest] > most, percent(used[busiest]), percent(most), len(used), message=said)
+
+
 def memory_utilization(metric: AnalysisMetric, snapshot: Snapshot, green: Colour) -> Reading:
     """The fullest of green's pods, as a share of its container's memory limit."""
     most = metric.resolved().max or 0.0
@@ -93,14 +109,27 @@ def _memory_share(pod: PodCounters) -> float | None:
     return used / limit
 
 
-def p95_latency(metric: AnalysisMetric, settings: AnalysisSettings, state: AnalysisStatus, mode: Mode) -> Reading:
-    """95th percentile of all of green's runs so far, against `max`, and against blue's of the same time."""
+def queue_depth(metric: AnalysisMetric, snapshot: Snapshot, green: Colour) -> Reading:
+    """The longest of green's pods' queues."""
+    most = metric.max or 0.0
+    pods = {name: snapshot.pods[name].queued_runs for name in sorted(green.pods & snapshot.pods.keys())}
+    queues = {name: queued for name, queued in pods.items() if queued is not None and isfinite(queued)}
+    if not queues:
+        return Reading(None, reason="NoData", message="Prometheus has no queue lengths of green's pods")
+    longest = max(queues, key=lambda name: queues[name])
+    said = f"{quantity(round(queues[longest]), 'run')} wait at pod {longest}, at most {most:g} may"
+    return Reading(queues[longest] > most, f"{queues[longest]:g}", f"{most:g}", len(queues), message=said)
+
+
+def latency(metric: AnalysisMetric, settings: AnalysisSettings, state: AnalysisStatus, mode: Mode) -> Reading:
+    """A percentile of all of green's runs so far, against `max`, and against blue's of the same time."""
+    quantile = LATENCY_QUANTILES[MetricName(metric.name)]
     green, blue = histogram.unpack(state.green.durations), histogram.unpack(state.blue.durations)
     bounds: dict[str, float] = {} if metric.max is None else {"max": metric.max}
     few = [("green", sum(green))]
     if metric.max_increase_percent is not None and mode is Mode.CONCURRENT:
         few.append(("blue", sum(blue)))
-        control = histogram.quantile_seconds(blue, _QUANTILE)
+        control = histogram.quantile_seconds(blue, quantile)
         if control is not None:
             bounds["blue"] = control * (1 + metric.max_increase_percent / 100)
     for colour, answers in few:
@@ -110,11 +139,16 @@ def p95_latency(metric: AnalysisMetric, settings: AnalysisSettings, state: Analy
     if not bounds:
         said = "maxIncreasePercent is held against blue at the same time, and green serves alone"
         return Reading(None, reason=NO_CONTROL, message=said, verdict=Verdict.SKIPPED)
-    value = histogram.quantile_seconds(green, _QUANTILE) or 0.0
+    value = histogram.quantile_seconds(green, quantile) or 0.0
     tightest = min(bounds, key=lambda name: bounds[name])
     allowed = bounds[tightest]
-    said = f"green's 95th percentile is {seconds(value)}, at most {seconds(allowed)} are allowed"
+    said = f"green's {percentile(quantile)} is {seconds(value)}, at most {seconds(allowed)} are allowed"
     if tightest == "blue":
         said += f" (blue's {seconds(allowed / (1 + (metric.max_increase_percent or 0) / 100))}"
         said += f" and {metric.max_increase_percent:g} %)"
     return Reading(value > allowed, seconds(value), seconds(allowed), sum(green), message=said)
+
+
+def percentile(quantile: float) -> str:
+    """A quantile as people call it: "95th percentile", "median"."""
+    return "median" if quantile == 0.5 else f"{100 * quantile:g}th percentile"  # noqa: PLR2004

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
-from agentteam_operator.api.rollout import AnalysisMetric, AnalysisSettings, MetricName
+from agentteam_operator.api.metrics import AnalysisMetric, MetricName
+from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import evidence, sequential
 from agentteam_operator.core.counting import Colour, Mode, without_each_pod

@@ -128,6 +128,16 @@ class JobObserved:
 
 
 @dataclass(frozen=True, slots=True)
+class CpuCounters:
+    """A pod's processor time, and the pod's own clock, which tells how much time lies between two scrapes."""
+
+    used_seconds: float
+    uptime_seconds: float
+    limit_cores: float | None
+    """None where the container has no limit."""
+
+
+@dataclass(frozen=True, slots=True)
 class PodCounters:
     """Raw counters of one pod as scraped: cumulative, never differenced."""
 
@@ -140,6 +150,25 @@ class PodCounters:
     is +Inf."""
     memory_bytes: float | None = None
     memory_limit_bytes: float | None = None
+    quantities: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Cumulative counts of runs that succeeded, by a metric of `core/quantities.py` and its buckets; only of metrics
+    that were asked for."""
+    cpu: CpuCounters | None = None
+    queued_runs: float | None = None
+    """Runs that wait for a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryReading:
+    """The answer to a query that the team wrote. It has a value, a problem or an error, and never two of them."""
+
+    at: datetime
+    """When it was asked."""
+    value: float | None = None
+    problem: str = ""
+    """Why the answer is no number: no series, several, not finite."""
+    error: str = ""
+    """Why there is no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +180,8 @@ class Snapshot:
     pods: Mapping[str, PodCounters]
     error: str = ""
     """Why nothing could be read: unreachable, refused, malformed. Not the same as no data."""
+    queries: Mapping[str, QueryReading] = field(default_factory=dict)
+    """The latest answer to each query that was answered, by its metric's name: each is asked by itself."""
 
 
 @dataclass(frozen=True, slots=True)

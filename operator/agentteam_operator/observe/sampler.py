@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
 
+from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.core import names
-from agentteam_operator.core.state import Snapshot
+from agentteam_operator.core.state import QueryReading, Snapshot
 from agentteam_operator.observe.pods import is_over
+from agentteam_operator.observe.query_sampler import QuerySampler, TeamQueries
 from agentteam_operator.observe.store import Store, TeamKey
 from agentteam_operator.providers.prometheus import TeamPods
 
@@ -29,6 +31,21 @@ class Sampling:
     interval_seconds: float
     revisions: frozenset[str]
     """Hashes of blue and green."""
+    metrics: frozenset[str] = frozenset()
+    """Built-in metrics that need more series than every judgement does."""
+    queries: TeamQueries | None = None
+    """What the team wrote queries for; None for nothing."""
+
+
+def sampling_of(analysis: AnalysisSettings, candidate: str, base: str) -> Sampling:
+    """What a rollout of this candidate, from this base, wants to have read."""
+    queries = tuple((metric.name, metric.query) for metric in analysis.metrics if metric.query)
+    return Sampling(
+        interval_seconds=analysis.interval_seconds,
+        revisions=frozenset({candidate, base} - {""}),
+        metrics=frozenset(metric.name for metric in analysis.metrics if not metric.query),
+        queries=TeamQueries(analysis.interval_seconds, candidate, queries) if queries else None,
+    )
 
 
 class ReadsMetrics(Protocol):
@@ -36,6 +53,10 @@ class ReadsMetrics(Protocol):
 
     async def snapshots(self, requests: Sequence[TeamPods]) -> Mapping[TeamKey, Snapshot]:
         """One look at each team; what went wrong is in the snapshot."""
+
+    async def answer(self, expression: str) -> QueryReading:
+        """The one number that a query gives; what went wrong is in the reading."""
+        ...
 
 
 class Sampler:
@@ -57,9 +78,11 @@ class Sampler:
         self._due: dict[TeamKey, float] = {}
         self._latest: dict[TeamKey, Snapshot] = {}
         self._changed = asyncio.Event()
+        self._queries = QuerySampler(prometheus, lambda key, revision: self._pods(key, frozenset({revision})), wake)
 
     def want(self, key: TeamKey, sampling: Sampling | None) -> None:
         """From now on, read this team's metrics so; None for no longer."""
+        self._queries.want(key, sampling.queries if sampling else None)
         if sampling is None:
             self._wanted.pop(key, None)
             self._due.pop(key, None)
@@ -71,16 +94,24 @@ class Sampler:
 
     def want_nothing(self) -> None:
         """From now on, read no team's metrics, until one is wanted again."""
+        self._queries.want_nothing()
         self._wanted.clear()
         self._due.clear()
         self._latest.clear()
 
     def latest(self, key: TeamKey) -> Snapshot | None:
-        """The latest snapshot of a team; None before the first."""
-        return self._latest.get(key)
+        """The latest snapshot of a team, with the latest answers to its queries; None before the first."""
+        snapshot = self._latest.get(key)
+        readings = self._queries.readings(key)
+        return replace(snapshot, queries=dict(readings)) if snapshot and readings else snapshot
 
     async def run(self) -> None:
-        """Look whenever some team is due, until cancelled."""
+        """Look whenever some team is due, and ask what teams wrote queries for, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._queries.run())
+            group.create_task(self._look_at_counters())
+
+    async def _look_at_counters(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
@@ -117,13 +148,21 @@ class Sampler:
 
     def _request(self, key: TeamKey, sampling: Sampling) -> TeamPods:
         """The server pods of both colours, as they are now."""
+        return TeamPods(
+            namespace=key[0],
+            team=key[1],
+            revisions=sampling.revisions,
+            pods=self._pods(key, sampling.revisions),
+            metrics=sampling.metrics,
+        )
+
+    def _pods(self, key: TeamKey, revisions: frozenset[str]) -> frozenset[str]:
         entry = self._store.entry(key)
-        pods = (
+        return frozenset(
             name
             for (kind, name), item in (entry.children.items() if entry else ())
-            if kind == "Pod" and not is_over(item) and _of_revision(item["metadata"], sampling.revisions)
+            if kind == "Pod" and not is_over(item) and _of_revision(item["metadata"], revisions)
         )
-        return TeamPods(namespace=key[0], team=key[1], revisions=sampling.revisions, pods=frozenset(pods))
 
 
 def _of_revision(metadata: Mapping[str, Mapping[str, str]], revisions: frozenset[str]) -> bool:

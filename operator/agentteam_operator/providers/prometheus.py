@@ -23,14 +23,16 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
-from agentteam_operator.core.state import Snapshot
+from agentteam_operator.core.state import QueryReading, Snapshot
 from agentteam_operator.providers.prometheus_samples import (
     METRICS,
+    SERIES_BY_METRIC,
     STATUSES,
     MalformedAnswerError,
     PodKey,
     PodReadings,
     parse_vector,
+    read_number,
     read_pods,
 )
 
@@ -38,7 +40,11 @@ MAX_QUERY_BYTES = 16 * 1024
 """Longer queries are split: proxies and Prometheus itself bound the size of a form."""
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_NUMBER_BYTES = 256 * 1024
+"""Of the answer to a team's query: one number, or two series to see that it gives several."""
+
 _CONCURRENT_QUERIES = 4
+_CONCURRENT_TEAM_QUERIES = 16
 _TENANT_HEADER = "X-Scope-OrgID"
 
 TeamKey = tuple[str, str]
@@ -70,6 +76,8 @@ class TeamPods:
     """Hashes of the revisions on trial: blue's and green's."""
     pods: frozenset[str]
     """Names of these revisions' server pods."""
+    metrics: frozenset[str] = frozenset()
+    """Built-in metrics that need more series than every judgement does."""
 
     @property
     def key(self) -> TeamKey:
@@ -94,6 +102,7 @@ class Prometheus:
         self._session: aiohttp.ClientSession | None = None
         self._tls: tuple[int, ssl.SSLContext] | None = None
         self._slots = asyncio.Semaphore(_CONCURRENT_QUERIES)
+        self._query_slots = asyncio.Semaphore(_CONCURRENT_TEAM_QUERIES)
 
     async def __aenter__(self) -> Self:
         """Nothing is opened before the first query."""
@@ -116,6 +125,20 @@ class Prometheus:
         looks = await asyncio.gather(*(self._look(chunk) for chunk in chunks(requests)))
         return {key: snapshot for look in looks for key, snapshot in look.items()}
 
+    async def answer(self, expression: str) -> QueryReading:
+        """The one number that a team's query gives; what went wrong is in the reading.
+
+        The query must be confined to the team already. These queries have places of their own, so that none of them,
+        however slow, keeps the looks at all teams' counters waiting.
+        """
+        async with self._query_slots:
+            at = self._clock()
+            limits = {"limit": "2", "timeout": f"{self._config.timeout_seconds:g}s"}
+            try:
+                return read_number(await self._query(expression, limits, MAX_NUMBER_BYTES), at)
+            except (QueryError, MalformedAnswerError) as error:
+                return QueryReading(at=at, error=f"Prometheus at {self._shown_url}: {error}"[:512])
+
     async def _look(self, requests: Sequence[TeamPods]) -> dict[TeamKey, Snapshot]:
         """The snapshots of the teams of one query."""
         listed = frozenset((request.namespace, pod) for request in requests for pod in request.pods)
@@ -128,7 +151,9 @@ class Prometheus:
                 return {request.key: Snapshot(at=at, pods={}, error=said[:512]) for request in requests}
         return {request.key: snapshot_of(request, readings, at) for request in requests}
 
-    async def _query(self, expression: str) -> object:
+    async def _query(
+        self, expression: str, limits: Mapping[str, str] | None = None, most_bytes: int = MAX_ANSWER_BYTES
+    ) -> object:
         """The JSON document that an instant query is answered with.
 
         Raises:
@@ -137,7 +162,7 @@ class Prometheus:
         timeout_seconds = self._config.timeout_seconds
         try:
             async with asyncio.timeout(timeout_seconds):
-                body, status = await self._post(expression)
+                body, status = await self._post({"query": expression, **(limits or {})}, most_bytes)
         except TimeoutError:
             raise QueryError(f"no answer within {timeout_seconds:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -150,19 +175,19 @@ class Prometheus:
             raise QueryError(f"answered {status}")
         return document
 
-    async def _post(self, expression: str) -> tuple[bytes, int]:
+    async def _post(self, form: Mapping[str, str], most_bytes: int) -> tuple[bytes, int]:
         headers, tls = await asyncio.to_thread(self._read_files)
         if self._session is None:
             self._session = aiohttp.ClientSession(raise_for_status=False)
         # A redirect is a login page, or a place that the token isn't meant for.
         async with self._session.post(
-            self._query_url, data={"query": expression}, headers=headers, ssl=tls or True, allow_redirects=False
+            self._query_url, data=form, headers=headers, ssl=tls or True, allow_redirects=False
         ) as response:
             body = bytearray()
             async for part in response.content.iter_chunked(64 * 1024):
                 body += part
-                if len(body) > MAX_ANSWER_BYTES:
-                    raise ValueError(f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB")
+                if len(body) > most_bytes:
+                    raise ValueError(f"an answer of more than {most_bytes >> 10} KiB")
             return bytes(body), response.status
 
     def _read_files(self) -> tuple[dict[str, str], ssl.SSLContext | None]:
@@ -202,8 +227,10 @@ def query_of(requests: Iterable[TeamPods]) -> str:
     requests = list(requests)
     namespaces = {request.namespace for request in requests}
     pods = {f"{request.team}-{revision}" for request in requests for revision in request.revisions}
+    wanted = frozenset(name for request in requests for name in request.metrics)
+    more = [series for name, names in SERIES_BY_METRIC.items() if name in wanted for series in names]
     matchers = (
-        f"__name__=~{_alternatives(METRICS)}",
+        f"__name__=~{_alternatives((*METRICS, *more))}",
         f"status=~{_alternatives(('', *STATUSES))}",
         f"namespace=~{_alternatives(sorted(namespaces))}",
         f"pod=~{_alternatives(sorted(pods), '-.*')}",

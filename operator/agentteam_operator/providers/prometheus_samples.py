@@ -1,26 +1,61 @@
 """From Prometheus' answer to the raw counters of pods: strict, for a verdict must not rest on a misread number.
 
 A pod whose numbers are incomplete, doubled, not finite or negative has no counters here: no data, neither good nor bad.
+What only some metrics need may be missing or unusable by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from math import isfinite
 
+from agentteam_operator.api.metrics import MetricName
+from agentteam_operator.api.run_metrics import BOUND_STOPS, STOP_LABEL
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
-from agentteam_operator.core.state import PodCounters
+from agentteam_operator.core.quantities import QUANTITIES
+from agentteam_operator.core.state import CpuCounters, PodCounters, QueryReading
 
 STARTED = "autogen_runs_started_total"
 FINISHED = "autogen_runs_finished_total"
 DURATION_BUCKET = "autogen_run_duration_seconds_bucket"
 MEMORY_USAGE = "autogen_memory_usage_bytes"
 MEMORY_LIMIT = "autogen_memory_limit_bytes"
+CPU_USED = "autogen_cpu_seconds_total"
+CPU_LIMIT = "autogen_cpu_limit_cores"
+UPTIME = "autogen_uptime_seconds"
+QUEUED = "autogen_queued_runs"
 METRICS = (STARTED, FINISHED, DURATION_BUCKET, MEMORY_USAGE, MEMORY_LIMIT)
+"""Series that every judgement needs."""
 STATUSES = ("success", "error", "timeout", "rejected")
 """Ends of runs that are good or bad; a `cancelled` one is neither, for its client went away. A `rejected` one (429, the
 queue is full) is bad: a revision that answers few and turns the others away serves worse."""
+
+_STOPPED = QUANTITIES[MetricName.MAX_TURN_HIT_RATE].series
+
+SERIES_BY_METRIC: Mapping[str, tuple[str, ...]] = {
+    MetricName.CPU_UTILIZATION: (CPU_USED, CPU_LIMIT, UPTIME),
+    MetricName.QUEUE_DEPTH: (QUEUED,),
+    **{
+        name: (quantity.series if quantity.is_share else f"{quantity.series}_bucket",)
+        for name, quantity in QUANTITIES.items()
+    },
+}
+"""Series that are read only where a team's judgement has the metric."""
+
+_LABEL_BY_SERIES = {
+    FINISHED: "status",
+    _STOPPED: STOP_LABEL,
+    **{
+        series: "le"
+        for series in (DURATION_BUCKET, *(name for names in SERIES_BY_METRIC.values() for name in names))
+        if series.endswith("_bucket")
+    },
+}
+"""The label that tells the series of one metric and pod apart."""
+
+_KNOWN = frozenset((*METRICS, *(series for names in SERIES_BY_METRIC.values() for series in names)))
 
 PodKey = tuple[str, str]
 """(namespace, pod) of the scrape target."""
@@ -70,13 +105,37 @@ def parse_vector(document: object) -> Iterator[Sample]:
             raise MalformedAnswerError("the answer is not an instant vector of Prometheus' HTTP API")
 
 
+def read_number(document: object, at: datetime) -> QueryReading:
+    """The one number that an instant query gives: a scalar, or the only element of a vector.
+
+    Raises:
+        MalformedAnswerError: the document is no answer to an instant query.
+    """
+    match document:
+        case {"status": "success", "data": {"resultType": "scalar", "result": [int() | float(), str(value)]}}:
+            found = [_number(value)]
+        case _:
+            found = [sample.value for sample in parse_vector(document)]
+    if not found:
+        return QueryReading(at=at, problem="the query gives nothing: has the new revision such series?")
+    if len(found) > 1:
+        return QueryReading(at=at, problem="the query gives several series: aggregate them, by sum() for instance")
+    if not isfinite(found[0]):
+        return QueryReading(at=at, problem=f"the query gives {found[0]}, no finite number")
+    return QueryReading(at=at, value=found[0])
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise MalformedAnswerError(f"a sample's value is {text[:40]!r}, not a number") from None
+
+
 def _parse_sample(entry: object) -> Sample:
     match entry:
         case {"metric": dict(labels), "value": [int() | float(), str(value)]}:
-            try:
-                return Sample({str(name): str(text) for name, text in labels.items()}, float(value))
-            except ValueError:
-                raise MalformedAnswerError(f"a sample's value is {value[:40]!r}, not a number") from None
+            return Sample({str(name): str(text) for name, text in labels.items()}, _number(value))
         case _:
             raise MalformedAnswerError("a sample is not a pair of labels and [time, value]")
 
@@ -96,16 +155,15 @@ def read_pods(samples: Iterable[Sample], listed: frozenset[PodKey]) -> PodReadin
 
 
 def _series_key(labels: Mapping[str, str]) -> tuple[str, str] | None:
-    """(metric, status or bound), None for a series that isn't asked for."""
+    """(metric, status, stop reason or bound), None for a series that isn't asked for."""
     metric = labels.get("__name__", "")
-    if metric in {MEMORY_USAGE, MEMORY_LIMIT}:
-        return metric, ""
-    if metric not in METRICS:
+    if metric not in _KNOWN:
         return None
-    if metric == FINISHED:
-        status = labels.get("status", "")
-        return (metric, status) if status in STATUSES else None
-    return metric, _bound(labels.get("le", "")) if metric == DURATION_BUCKET else ""
+    label = _LABEL_BY_SERIES.get(metric, "")
+    kind = labels.get(label, "") if label else ""
+    if metric == FINISHED and kind not in STATUSES:
+        return None
+    return metric, _bound(kind) if label == "le" else kind
 
 
 def _bound(text: str) -> str:
@@ -134,7 +192,31 @@ def _counters(values: Mapping[tuple[str, str], float]) -> PodCounters | None:
         duration_buckets=tuple(durations),
         memory_bytes=_gauge(values, MEMORY_USAGE),
         memory_limit_bytes=_gauge(values, MEMORY_LIMIT),
+        quantities={name: counts for name in QUANTITIES if (counts := _quantity(values, name)) is not None},
+        cpu=_cpu(values),
+        queued_runs=_gauge(values, QUEUED),
     )
+
+
+def _quantity(values: Mapping[tuple[str, str], float], name: str) -> tuple[float, ...] | None:
+    """Cumulative counts by bucket; None unless all buckets agreed on, and no others, are there and can be counts."""
+    quantity = QUANTITIES[name]
+    [series] = SERIES_BY_METRIC[name]
+    found = {kind: value for (metric, kind), value in values.items() if metric == series}
+    if not found or not all(isfinite(value) and value >= 0 for value in found.values()):
+        return None
+    if quantity.is_share:  # neither 0 nor 1 of a run that was stopped by a bound, and of one that was done
+        total = sum(found.values())
+        stopped = [found.get(reason) for reason in BOUND_STOPS]
+        hits = [count for count in stopped if count is not None]
+        return (total - sum(hits), total) if len(hits) == len(stopped) else None
+    wanted = [repr(bound) for bound in quantity.bounds]
+    return tuple(found[bound] for bound in wanted) if found.keys() == set(wanted) else None
+
+
+def _cpu(values: Mapping[tuple[str, str], float]) -> CpuCounters | None:
+    used, uptime = _gauge(values, CPU_USED), _gauge(values, UPTIME)
+    return None if used is None or uptime is None else CpuCounters(used, uptime, _gauge(values, CPU_LIMIT))
 
 
 def _gauge(values: Mapping[tuple[str, str], float], metric: str) -> float | None:

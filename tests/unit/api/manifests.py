@@ -42,6 +42,7 @@ FULL: Document = {
                     "family": "gpt-4o",
                 },
                 "timeoutSeconds": 30,
+                "price": {"inputPerMillionTokens": 2.5, "outputPerMillionTokens": 10},
             },
             {"name": "script", "provider": "Replay", "replay": {"answers": ["one", "two"]}},
         ],
@@ -171,6 +172,7 @@ FULL: Document = {
                 "metrics": [
                     {"name": "errorRate", "judge": "Sequential", "max": 0.02, "minEffect": 0.01},
                     {"name": "p95LatencySeconds", "max": 2, "maxIncreasePercent": 50, "failureLimit": 2},
+                    {"name": "refunds", "query": "sum(rate(app_refunds_total{$selector}[1m]))", "min": 0.1, "max": 9},
                 ],
                 "onInconclusive": "Rollback",
                 "providerErrorLimit": 3,

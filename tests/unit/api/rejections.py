@@ -405,6 +405,9 @@ REJECTIONS = (
             ("p95LatencySeconds", "Sequential", "Threshold", {"max": 2}),
             ("memoryUtilization", "Sequential", "Threshold", {}),
             ("agentsOffline", "Sequential", "Threshold", {}),
+            ("tokensPerRun", "Threshold", "Sequential", {}),
+            ("maxTurnHitRate", "Threshold", "Sequential", {}),
+            ("refunds", "Sequential", "Threshold", {"query": "app_refunds", "max": 2}),
         )
     ),
     *(
@@ -412,9 +415,9 @@ REJECTIONS = (
             f"{name} with minEffect",
             _metric(name=name, minEffect=0.1, max=1),
             f"{_METRIC}.minEffect",
-            "minEffect belongs to errorRate and slowness: remove it, or set max instead",
+            "minEffect belongs to metrics judged Sequential: remove it, or set max instead",
         )
-        for name in ("p95LatencySeconds", "memoryUtilization", "agentsOffline")
+        for name in ("p95LatencySeconds", "memoryUtilization", "cpuUtilization", "queueDepth", "agentsOffline")
     ),
     Rejection(
         "slowness with max",
@@ -424,33 +427,105 @@ REJECTIONS = (
     ),
     *(
         Rejection(
-            f"errorRate with max {value}",
-            _metric(name="errorRate", max=value),
+            f"{name} with max {value}",
+            _metric(name=name, max=value),
             f"{_METRIC}.max",
-            "the max of errorRate is a share of runs: set it above 0 and below 1",
+            f"the max of {name} {message}",
         )
-        for value in (0, 1, 5)
+        for name, value, message in (
+            *(("errorRate", value, "is a share of runs: set it above 0 and below 1") for value in (0, 1, 5)),
+            ("maxTurnHitRate", 50, "is a share of runs: set it above 0 and below 1"),
+            *(
+                (name, value, "is a share of the container's limit: set it above 0 and at most 1")
+                for name in ("memoryUtilization", "cpuUtilization")
+                for value in (0, 80, -1)
+            ),
+            *((name, 0, "is an average over runs: set it above 0") for name in ("turnsPerRun", "tokensPerRun")),
+            *(
+                (name, -1, "is never negative: set it to 0 or more")
+                for name in ("p50LatencySeconds", "p99LatencySeconds", "queueDepth", "agentsOffline")
+            ),
+        )
     ),
     *(
         Rejection(
-            f"memoryUtilization with max {value}",
-            _metric(name="memoryUtilization", max=value),
-            f"{_METRIC}.max",
-            "the max of memoryUtilization is a share of the container's limit: set it above 0 and at most 1",
+            f"{name} without a limit",
+            _metric(name=name),
+            _METRIC,
+            f"{name} needs a limit: set max (seconds), maxIncreasePercent, or both",
         )
-        for value in (0, 80)
+        for name in ("p50LatencySeconds", "p95LatencySeconds", "p99LatencySeconds")
     ),
     Rejection(
-        "p95LatencySeconds without a limit",
-        _metric(name="p95LatencySeconds"),
+        "queueDepth without a limit",
+        _metric(name="queueDepth"),
         _METRIC,
-        "p95LatencySeconds needs a limit: set max (seconds), maxIncreasePercent, or both",
+        "queueDepth needs a limit: set max (waiting runs of one pod)",
+    ),
+    *(
+        Rejection(
+            f"{name} with maxIncreasePercent",
+            _metric(name=name, maxIncreasePercent=5, **fields),
+            f"{_METRIC}.maxIncreasePercent",
+            "maxIncreasePercent belongs to latencies: remove it, or set max instead",
+        )
+        for name, fields in (("errorRate", {}), ("refunds", {"query": "app_refunds", "max": 2}))
     ),
     Rejection(
-        "errorRate with maxIncreasePercent",
-        _metric(name="errorRate", maxIncreasePercent=5),
-        f"{_METRIC}.maxIncreasePercent",
-        "maxIncreasePercent belongs to p95LatencySeconds: remove it, or set max instead",
+        "errorRate with min",
+        _metric(name="errorRate", min=0.1),
+        f"{_METRIC}.min",
+        "min belongs to metrics with a query: remove it, or set max instead",
+    ),
+    Rejection(
+        "a built-in metric with a query",
+        _metric(name="errorRate", query="app_refunds", max=0.1),
+        f"{_METRIC}.query",
+        "a built-in metric takes no query: remove query, or give the metric a name of your own",
+    ),
+    Rejection(
+        "no built-in metric",
+        _metric(name="errorrate"),
+        f"{_METRIC}.name",
+        "errorrate is no built-in metric: correct the name, or give a query",
+    ),
+    Rejection(
+        "a query's name in camel case",
+        _metric(name="refundRate", query="app_refunds", max=2),
+        f"{_METRIC}.name",
+        "the name of a metric with a query has a-z, 0-9 and '-' only, and begins with a letter: correct it",
+    ),
+    Rejection(
+        "a query without a limit",
+        _metric(name="refunds", query="app_refunds"),
+        _METRIC,
+        "a metric with a query needs a limit: set min, max, or both",
+    ),
+    Rejection(
+        "a query's limits crossed",
+        _metric(name="refunds", query="app_refunds", min=2, max=1),
+        f"{_METRIC}.min",
+        "min is above max: no value is good; swap them",
+    ),
+    Rejection(
+        "too many queries",
+        team(
+            {
+                "rollout": {
+                    "analysis": {
+                        "metrics": [{"name": f"m{number}", "query": "app_refunds", "max": 2} for number in range(11)]
+                    }
+                }
+            }
+        ),
+        "spec.rollout.analysis.metrics",
+        "at most 10 metrics may have a query: remove some",
+    ),
+    Rejection(
+        "cost without a price",
+        _metric(name="costPerRun"),
+        "spec.models",
+        "metric costPerRun needs the price of model main: set its price, or remove the metric",
     ),
     *(
         Rejection(

@@ -26,10 +26,17 @@ def _spec(patch: Document | None = None) -> AgentTeamSpec:
     return AgentTeamSpec.parse(merged(MINIMAL["spec"], patch or {}))
 
 
+def _unpriced(spec: Document) -> Document:
+    """The spec as it was before models had a price."""
+    models = [{field: value for field, value in model.items() if field != "price"} for model in spec["models"]]
+    return {**spec, "models": models}
+
+
 _SCRIPTED = MINIMAL["spec"]["models"][0]
 FROZEN = {
     "minimal": (MINIMAL["spec"], "c7c7bdd189"),
-    "full": (FULL["spec"], "a04b488141"),
+    "full": (_unpriced(FULL["spec"]), "a04b488141"),
+    "full, with a price": (FULL["spec"], "2a0b099409"),
     "with a version": (merged(MINIMAL["spec"], {"version": "1.4.0"}), "41f35ea5e9"),
     "with text beyond ASCII": (
         merged(

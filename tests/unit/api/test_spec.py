@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from agentteam_operator.api.base import kubernetes_name
 from agentteam_operator.api.check_workload import quantity
-from agentteam_operator.api.rollout import DEFAULT_METRICS, AnalysisMetric
+from agentteam_operator.api.metrics import DEFAULT_METRICS, AnalysisMetric
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
 from pydantic import ValidationError

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
-from agentteam_operator.core.state import Snapshot
+from agentteam_operator.core.state import QueryReading, Snapshot
 from agentteam_operator.kube.resources import POD
 from agentteam_operator.observe.sampler import Sampler, Sampling
 from agentteam_operator.observe.store import Store, TeamKey
@@ -31,6 +31,9 @@ class Prometheus:
         if self.fails:
             raise ValueError("bug")
         return {request.key: Snapshot(at=NOW, pods={}) for request in requests}
+
+    async def answer(self, expression: str) -> QueryReading:
+        raise AssertionError(f"nobody wants {expression}")
 
 
 class Bench:
