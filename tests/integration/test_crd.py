@@ -145,7 +145,8 @@ PACKED: Mapping[str, Any] = {
     "recent": "1/2 3/4",
     "recent_by_pod": {"key": "1/2"},
     "counted_from": {"key": "1 2 3|4 5"},
-    "counters": {"key": "1 2 3|4 5"},
+    "counters": {"key": "1 2 3|4 5|turnsPerRun 6 7"},
+    "cpu": {"key": "1.5 30 0.25"},
 }
 """The judge's counters, which have a form of their own."""
 

@@ -30,6 +30,8 @@ class Reading:
     reason: str = "WithinLimits"
     message: str = ""
     verdict: Verdict = Verdict.INCONCLUSIVE
+    beyond: str = "over"
+    """Where a bad value lies: over the limit, or outside it where there are two."""
 
 
 def counted(state: AnalysisStatus, name: str, reading: Reading) -> AnalysisStatus:
@@ -53,12 +55,14 @@ def verdict(metric: AnalysisMetric, state: AnalysisStatus, reading: Reading) -> 
         reason=reading.reason,
         message=reading.message,
     )
+    said = f"{reading.message}; {reading.beyond} the limit at"
     if failures > tolerated:
-        said = f"{reading.message}; over the limit at {quantity(failures, 'look')} in a row"
-        return replace(base, verdict=Verdict.FAILED, reason="AboveLimit", message=said)
+        said += f" {quantity(failures, 'look')} in a row"
+        reason = "AboveLimit" if reading.beyond == "over" else "OutsideLimits"
+        return replace(base, verdict=Verdict.FAILED, reason=reason, message=said)
     if failures:
-        said = f"{reading.message}; over the limit at {failures} of at most {quantity(tolerated, 'look')} in a row"
-        return replace(base, verdict=Verdict.PENDING, reason="OverOnce", message=said)
+        said += f" {failures} of at most {quantity(tolerated, 'look')} in a row"
+        return replace(base, verdict=Verdict.PENDING, reason=f"{reading.beyond.capitalize()}Once", message=said)
     return base if reading.over is None else replace(base, verdict=Verdict.PASSED)
 
 

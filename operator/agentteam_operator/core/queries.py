@@ -68,35 +68,36 @@ def _reading(
     metric: AnalysisMetric, settings: AnalysisSettings, state: AnalysisStatus, answer: QueryReading | None
 ) -> Reading:
     """One answer, held against the limits; nothing to measure until green has run long enough to be measured."""
-    early = _too_early(metric, settings, state, answer)
-    if early is not None:
-        return early
+    base = Reading(None, threshold=_threshold(metric), samples=state.green.finished, beyond="outside")
+    reason, said = _too_early(metric, settings, state, answer)
+    if reason:
+        return replace(base, reason=reason, message=said)
     if answer is None or answer.value is None:
         said = answer.problem if answer and answer.problem else "the query hasn't been answered yet"
-        return Reading(None, threshold=_threshold(metric), reason="NoData", message=said)
+        return replace(base, reason="NoData", message=said)
     value = answer.value
-    over = (metric.max is not None and value > metric.max) or (metric.min is not None and value < metric.min)
-    said = f"the query gives {value:g}, {_threshold(metric)} is allowed"
-    return Reading(over, f"{value:g}", _threshold(metric), state.green.finished, message=said)
+    outside = (metric.max is not None and value > metric.max) or (metric.min is not None and value < metric.min)
+    said = f"the query gives {value:g}, {base.threshold} is allowed"
+    return replace(base, over=outside, value=f"{value:g}", message=said)
 
 
 def _too_early(
     metric: AnalysisMetric, settings: AnalysisSettings, state: AnalysisStatus, answer: QueryReading | None
-) -> Reading | None:
-    """Why green can't be measured yet: before its first runs every rate is 0, and every average of nothing."""
+) -> tuple[str, str]:
+    """Why green can't be measured yet, in a word and in words: before its first runs every rate is 0."""
     green, wanted = state.green, settings.min_samples
     if green.finished < wanted:
         said = f"green has given {quantity(green.finished, 'answer')}, fewer than minSamples {wanted}"
-        return Reading(None, threshold=_threshold(metric), reason="TooFewSamples", message=said)
+        return "TooFewSamples", said
     try:
         range_seconds = parse_query(metric.query or "").range_seconds
     except InvalidQueryError as error:
-        return Reading(None, threshold=_threshold(metric), reason="InvalidQuery", message=f"the query {error}")
+        return "InvalidQuery", f"the query {error}"
     begun, at = green.first_answer_at, answer.at if answer else state.last_sample_at
     if begun is not None and at is not None and at - begun < timedelta(seconds=range_seconds):
         said = f"green has not run for the {range_seconds:g} s yet that the query looks back over"
-        return Reading(None, threshold=_threshold(metric), reason="WarmingUp", message=said)
-    return None
+        return "WarmingUp", said
+    return "", ""
 
 
 def _threshold(metric: AnalysisMetric) -> str:
