@@ -6,19 +6,24 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
 import pytest
 import yaml
+from agent_server.conversation import RunResult, StopCause, TokenUsage
 from agent_server.errors import RunStatus
 from agent_server.telemetry.metrics import RUN_DURATION_BUCKETS_SECONDS, ServerMetrics
 from agentteam_operator.api.analysis_status import AnalysisStatus
+from agentteam_operator.api.metrics import MetricName
+from agentteam_operator.api.promql import parse_query
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import analysis
 from agentteam_operator.core.analysis import DURATION_BOUNDS_SECONDS, Colour, Mode
+from agentteam_operator.core.quantities import QUANTITIES
 from agentteam_operator.core.state import Snapshot
 from agentteam_operator.providers.prometheus import Prometheus, PrometheusConfig, TeamPods
 from aiohttp import web
@@ -39,7 +44,7 @@ class Pods:
         self.metrics: dict[str, ServerMetrics] = {}
 
     def add(self, pod: str) -> ServerMetrics:
-        self.metrics[pod] = ServerMetrics(agents=["helper"], models=[])
+        self.metrics[pod] = ServerMetrics(agents=["helper"], models=[], run_cost=True)
         return self.metrics[pod]
 
     def runs(self, pod: str, *, good: int, bad: int, seconds: float = 0.7) -> None:
@@ -114,11 +119,26 @@ async def until_ready(url: str, log: Path) -> None:
             await asyncio.sleep(0.1)
 
 
-async def look_until(prometheus: Prometheus, pod: str, started: float) -> Snapshot:
+async def ask(prometheus: Prometheus, query: str) -> tuple[float | None, str]:
+    """The value, or the problem, of a query that the team wrote, asked as the operator does."""
+    found = await prometheus.answer(parse_query(query).confined("shop", [GREEN]))
+    assert found.error == "", query
+    return found.value, found.problem
+
+
+async def value_until(prometheus: Prometheus, expression: str, value: float) -> None:
+    """Wait until an expression, as it is, has this value."""
+    deadline = asyncio.get_running_loop().time() + TIMEOUT_SECONDS
+    while (found := await prometheus.answer(expression)).value != value:
+        assert asyncio.get_running_loop().time() < deadline, found
+        await asyncio.sleep(0.1)
+
+
+async def look_until(prometheus: Prometheus, pod: str, started: float, team: TeamPods = TEAM) -> Snapshot:
     """The first snapshot in which the pod has started so many runs."""
     deadline = asyncio.get_running_loop().time() + TIMEOUT_SECONDS
     while True:
-        snapshot = (await prometheus.snapshots([TEAM]))[TEAM.key]
+        snapshot = (await prometheus.snapshots([team]))[team.key]
         assert snapshot.error == ""
         if pod in snapshot.pods and snapshot.pods[pod].started == started:
             return snapshot
@@ -163,6 +183,75 @@ async def test_counters_are_read_as_the_agent_server_counted(pods: tuple[Pods, s
     assert read.memory_bytes is not None
     assert read.memory_bytes > 1_000_000
     assert GREEN not in snapshot.pods, "it can't be scraped: no data"
+
+
+async def test_what_runs_took_is_read_as_the_agent_server_counted(pods: tuple[Pods, str], tmp_path: Path) -> None:
+    counted, target = pods
+    metrics = counted.add(BLUE)
+    metrics.watch_queue(lambda: 3)
+    for cause in (StopCause.MAX_TURNS, StopCause.TEXT_MENTION, StopCause.OTHER):
+        metrics.run_started()
+        metrics.run_finished(RunStatus.SUCCESS, 0.7, RunResult("x", "words", 4, TokenUsage(900, 100), cause, 0.02))
+    everything = replace(TEAM, metrics=frozenset(MetricName))
+    config = scrape_config(target, [("shop", BLUE)])
+    async with running_prometheus(tmp_path, config) as url, Prometheus(PrometheusConfig(url)) as prometheus:
+        snapshot = await look_until(prometheus, BLUE, 3, everything)
+    read = snapshot.pods[BLUE]
+    assert read.quantities.keys() == QUANTITIES.keys()
+    assert read.quantities["maxTurnHitRate"] == (2.0, 3.0)
+    for name, value in (("turnsPerRun", 4), ("tokensPerRun", 1000), ("costPerRun", 0.02)):
+        bounds = QUANTITIES[name].bounds
+        assert read.quantities[name] == tuple(3.0 if bound >= value else 0.0 for bound in bounds)
+    assert read.queued_runs == 3
+    assert read.cpu is not None
+    assert read.cpu.used_seconds > 0
+    assert read.cpu.uptime_seconds > 0
+
+
+async def test_a_teams_query_reads_its_own_pods_and_nobody_elses(pods: tuple[Pods, str], tmp_path: Path) -> None:
+    """Another namespace's pod of the same name, and blue's, have counted more: none of it may be seen."""
+    counted, target = pods
+    for pod, runs in ((GREEN, 2), (BLUE, 10)):
+        counted.add(pod)
+        counted.runs(pod, good=runs, bad=0)
+    victim = "victim-cccccccccc-1"
+    counted.add(victim)
+    counted.runs(victim, good=77, bad=0)
+    config = scrape_config(target, [("shop", GREEN), ("shop", BLUE), ("other", GREEN), ("other", victim)])
+    started = "autogen_runs_started_total"
+    async with running_prometheus(tmp_path, config) as url, Prometheus(PrometheusConfig(url)) as prometheus:
+        await value_until(prometheus, f"sum({started})", 2 + 10 + 2 + 77)  # all that there is, unconfined
+        for query, value in (
+            (f"sum({started}{{$selector}})", 2.0),
+            (f"sum({started})", 2.0),
+            (f'sum({{__name__=~"{started}|other_total",$selector}})', 2.0),
+            (f"count({started})", 1.0),
+            (f"scalar(sum({started}))", 2.0),
+            (f"sum({started}) + on() group_left() sum({started})", 4.0),
+            (f'sum(label_replace({started}, "namespace", "other", "", "")) by (namespace)', 2.0),
+            (f"absent({started}{{nobody='has this'}})", 1.0),
+            (f"sum({started} or on() vector(1000))", 2.0),
+            ("count(count by (namespace) ({$selector}))", 1.0),
+        ):
+            assert await ask(prometheus, query) == (value, ""), query
+        for query, problem in (
+            (f"{started}{{job='other/{GREEN}'}}", "gives nothing"),
+            (f"{started}{{instance='elsewhere'}}", "gives nothing"),
+            ("autogen_runs_finished_total", "gives several series"),
+            (f"0 / (sum({started}) - 2)", "gives nan, no finite number"),
+            (f"1 / (sum({started}) - 2)", "gives inf, no finite number"),
+        ):
+            found, said = await ask(prometheus, query)
+            assert found is None, query
+            assert problem in said
+
+
+async def test_a_query_that_prometheus_itself_refuses_is_an_error(pods: tuple[Pods, str], tmp_path: Path) -> None:
+    _, target = pods
+    config = scrape_config(target, [("shop", GREEN)])
+    query = parse_query('label_replace(up, "a", "$1", "b", "(")').confined("shop", [GREEN])
+    async with running_prometheus(tmp_path, config) as url, Prometheus(PrometheusConfig(url)) as prometheus:
+        assert "invalid regular expression in label_replace()" in (await prometheus.answer(query)).error
 
 
 async def test_a_pod_scraped_by_two_jobs_is_told(pods: tuple[Pods, str], tmp_path: Path) -> None:
