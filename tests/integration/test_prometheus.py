@@ -191,7 +191,9 @@ async def test_what_runs_took_is_read_as_the_agent_server_counted(pods: tuple[Po
     metrics.watch_queue(lambda: 3)
     for cause in (StopCause.MAX_TURNS, StopCause.TEXT_MENTION, StopCause.OTHER):
         metrics.run_started()
-        metrics.run_finished(RunStatus.SUCCESS, 0.7, RunResult("x", "words", 4, TokenUsage(900, 100), cause, 0.02))
+        metrics.run_finished(
+            RunStatus.SUCCESS, 0.7, RunResult("x", "words", ("clerk",) * 4, TokenUsage(900, 100), cause, 0.02)
+        )
     everything = replace(TEAM, metrics=frozenset(MetricName))
     config = scrape_config(target, [("shop", BLUE)])
     async with running_prometheus(tmp_path, config) as url, Prometheus(PrometheusConfig(url)) as prometheus:

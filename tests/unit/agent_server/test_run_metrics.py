@@ -83,7 +83,7 @@ def test_buckets_rise_and_none_is_wide(bounds: tuple[float, ...]) -> None:
 
 def test_a_run_that_succeeds_is_counted_by_what_it_took() -> None:
     metrics = ServerMetrics(agents=[], models=[], run_cost=True)
-    result = RunResult("x", "words", 3, TokenUsage(900, 100), StopCause.MAX_TURNS, cost=0.02)
+    result = RunResult("x", "words", ("clerk",) * 3, TokenUsage(900, 100), StopCause.MAX_TURNS, cost=0.02)
     metrics.run_finished(RunStatus.SUCCESS, 1.0, result)
     metrics.run_finished(RunStatus.ERROR, 1.0)
     for name, total in ((TURNS, 3), (TOKENS, 1000), (COST, 0.02)):
