@@ -22,7 +22,7 @@ from aiohttp.test_utils import TestServer
 
 from tests.cluster import programs
 from tests.integration.runtime.conftest import StartOperator
-from tests.integration.runtime.stand_in_node import Pod, StandInNode
+from tests.integration.runtime.stand_in_node import Pod, StandInNode, always_ready
 from tests.integration.runtime.team import QUICK, Team, rolled_out
 from tests.integration.runtime.until import until
 from tests.support.alertmanager import alerts, free_port, running_alertmanager
@@ -150,6 +150,39 @@ async def test_a_rollback_is_told_to_every_notifier_that_hears(
     assert [event["type"] for event in events if event["reason"] == "IncidentOpened"] == ["Warning"]
     for place in (json.dumps(status), json.dumps(events), operator.log_text):
         assert CANARY not in place
+
+
+async def test_an_incident_ends_with_the_version_that_mends_it(
+    team: Team, node: StandInNode, start_operator: StartOperator, tmp_path: Path
+) -> None:
+    """It takes the minute of calm."""
+    receiver = Receiver()
+    receiver.answers.set()
+    async with (
+        listening(receiver) as url,
+        running_alertmanager(tmp_path / "am", free_port()) as alertmanager,
+    ):
+        start_operator(NOTIFIERS_FILE=notifiers_file(tmp_path, url, alertmanager))
+        await roll_back(team, node, ["hook", "ops"])
+        incident = (await team.status())["lastIncident"]["id"]
+        node.behaviour = always_ready
+        await team.change("three")
+
+        async def is_resolved() -> bool:
+            last = (await team.status())["lastIncident"]
+            return last["id"] == incident and "resolvedAt" in last
+
+        await until(is_resolved, what="the incident to be resolved")
+
+        async def no_alert_is_left() -> bool:
+            return await alerts(alertmanager) == []
+
+        await until(no_alert_is_left, what="the alert to end")
+        told = [json.loads(body) for _, body in receiver.of("/hook/")]
+    assert [(one["type"], one["data"]["incident"]) for one in told] == [
+        ("IncidentOpened", incident),
+        ("IncidentResolved", incident),
+    ]
 
 
 async def test_killed_while_it_tells_it_tells_the_same_again(
