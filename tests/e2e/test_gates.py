@@ -50,7 +50,7 @@ class Case:
     """What the one line of the status says."""
     after_switch: bool = False
     deed: Deed | None = None
-    """Done when the new version has all the traffic."""
+    """Done while the new version is watched, its gates passed."""
     new_spec: dict[str, Any] | None = None
     """Of the new version; with a curt system message where there is none."""
 
@@ -92,6 +92,7 @@ def _take_endpoint_away(cluster: Cluster, team: Team) -> None:
 
 def cases(image: str) -> list[Case]:
     slow_settle = {"settleSeconds": 20}
+    judged_by_nothing = slow_settle | {"watchSeconds": 5, "analysis": {"metrics": []}}
     said = "the team said: "
     return [
         Case("conversation", _conversation(), "conversations", "ConversationsFailed", "doesn't contain 'APPROVE'"),
@@ -104,7 +105,7 @@ def cases(image: str) -> list[Case]:
             "health", {}, "health", "HealthCheckFailed", "models", new_spec=_own_endpoint("nobody"),
         ),
         Case(
-            "health-after", slow_settle, "health", "HealthCheckFailed", "models", after_switch=True,
+            "health-after", judged_by_nothing, "health", "HealthCheckFailed", "models", after_switch=True,
             deed=_take_endpoint_away, new_spec=_own_endpoint("health-after"),
         ),
     ]  # fmt: skip
@@ -146,9 +147,10 @@ def _play(cluster: Cluster, namespace: str, case: Case) -> Outcome:
         if case.deed is None:
             team.change(version="1.1.0", **bad)
         else:
-            team.change_and_await_phase("Settling", lambda: team.change(version="1.1.0", **bad))
+            team.change_and_await_phase("Watching", lambda: team.change(version="1.1.0", **bad))
             case.deed(cluster, team)
         after = team.await_end(before, 120)
+        assert phase(after) == "RolledBack", f"{case.name}: {rollout(after)}"
         poll(lambda: not team.pods(rollout(after)["revision"]), 60, "the new version's pods to go")
         events = json.loads(cluster.tools.kubectl("get", "events", "-n", namespace, "-o", "json"))["items"]
         mine = [event for event in events if event["involvedObject"]["name"] == case.name]

@@ -13,6 +13,9 @@ from agentteam_operator.core.view import View
 
 _FAILED = {names.CHECK_HEALTH: "HealthCheckFailed", names.CHECK_CONVERSATIONS: "ConversationsFailed"}
 
+_SAY_WHAT_THEY_ARE = frozenset({names.CHECK_HEALTH, names.CHECK_CONVERSATIONS})
+"""Checks whose own words name them."""
+
 
 def reason_of_failure(check: str) -> str:
     """What a rollout that goes back for this check is said to go back for."""
@@ -101,7 +104,7 @@ def late(view: View) -> Finding | None:
 
 def _words(check: str, job: JobObserved) -> str:
     said = job.message or "its Job failed without a word"
-    return said if check == names.CHECK_HEALTH else f"{checks.words(check)}: {said}"
+    return said if check in _SAY_WHAT_THEY_ARE else f"{checks.words(check)}: {said}"
 
 
 def asked_others(view: View) -> Finding | None:
