@@ -1,0 +1,77 @@
+"""Put a changed function into a module that is imported already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from types import CodeType, FunctionType, ModuleType
+
+
+def changed_functions(before: str, after: str) -> dict[str, CodeType] | None:
+    """The code of the functions and methods that differ between two texts of a module, by qualified name.
+
+    None if anything else differs, too: a table, a constant, a decorator, a default, a class.
+    """
+    old, new = (compile(text, "mutant", "exec", dont_inherit=True) for text in (before, after))
+    were, are = dict(_functions(old)), dict(_functions(new))
+    if were.keys() != are.keys() or _frame(old) != _frame(new):
+        return None
+    return {name: code for name, code in are.items() if code != were[name]}
+
+
+def patch(module: ModuleType, codes: Mapping[str, CodeType]) -> bool:
+    """Give the functions of a module other code; False if one of them can't be found."""
+    live = dict(_live(module))
+    if not codes.keys() <= live.keys():
+        return False
+    for name, code in codes.items():
+        if len(code.co_freevars) != len(live[name].__code__.co_freevars):
+            return False
+        live[name].__code__ = code
+    return True
+
+
+def _functions(code: CodeType) -> Iterator[tuple[str, CodeType]]:
+    """The functions of a module and the methods of its classes; what is inside of them comes with them."""
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            if _is_class(part):
+                yield from _functions(part)
+            elif not part.co_name.startswith("<"):
+                yield part.co_qualname, part
+
+
+def _frame(code: CodeType) -> tuple[object, ...]:
+    """What a module or a class is but for its functions' code."""
+    constants = tuple(
+        (_frame(part) if _is_class(part) or part.co_name.startswith("<") else part.co_qualname)
+        if isinstance(part, CodeType)
+        else (type(part), part)
+        for part in code.co_consts
+    )
+    return code.co_code, code.co_names, constants
+
+
+def _is_class(code: CodeType) -> bool:
+    return "__module__" in code.co_names and "__qualname__" in code.co_names
+
+
+def _live(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
+    """The functions of an imported module, by qualified name."""
+    for value in list(vars(module).values()):
+        for part in [value, *vars(value).values()] if isinstance(value, type) else [value]:
+            function = _function(part)
+            if function is not None and function.__module__ == module.__name__:
+                yield function.__qualname__, function
+
+
+def _function(part: object) -> FunctionType | None:
+    """What is behind a property, a class method, or a decorator that keeps what it wraps."""
+    if isinstance(part, property):
+        part = part.fget
+    elif isinstance(part, cached_property):
+        part = part.func
+    elif isinstance(part, staticmethod | classmethod):
+        part = part.__func__
+    part = getattr(part, "__wrapped__", part)
+    return part if isinstance(part, FunctionType) else None

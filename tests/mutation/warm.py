@@ -1,0 +1,260 @@
+"""Play the tests against a mutant, in a fork of a process that has collected them already.
+
+A new interpreter would take two seconds for each mutant, nearly all of it for imports. A fork takes some milliseconds:
+it puts the changed function into the imported module and plays the collected tests, those first that have killed other
+mutants. Where more than a function changes (a table, a constant, a class), a second kind of process is forked, which
+has imported only what no mutant changes, and imports the changed module from memory. No file is written.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import importlib.util
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import CodeType, ModuleType
+from typing import NoReturn
+
+import pytest
+
+from tests.mutation.patching import patch
+from tests.mutation.targets import Target
+
+_BEFOREHAND = (
+    "aiohttp",
+    "hypothesis.strategies",
+    "prometheus_client",
+    "pydantic",
+    "structlog",
+    "yaml",
+    "kubernetes.config",
+    "agentteam_operator.api.validation",
+    "agentteam_operator.api.status",
+)
+"""Nothing of it depends on a target."""
+_MEMORY_BYTES = 4 * 1024**3
+_OPTIONS = ("-x", "-qq", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+
+
+class Outcome(StrEnum):
+    """What became of a mutant."""
+
+    KILLED = "killed"
+    """A test failed."""
+    ENDLESS = "endless"
+    """The tests took many times as long as without it: killed, too."""
+    SURVIVED = "survived"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the tests said of one mutant."""
+
+    outcome: Outcome
+    by: str = ""
+    """The first test that failed."""
+    seconds: float = 0.0
+
+
+class NotTested(Exception):
+    """The tests can't say anything: they fail without a mutant, or never import its module."""
+
+
+class _Mutated(importlib.machinery.SourceFileLoader):
+    """Loads one module from another text than its file's."""
+
+    def __init__(self, target: Target, source: str) -> None:
+        super().__init__(target.name, str(target.path))
+        self._source = source
+        self.was_used = False
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The changed text's."""
+        del fullname
+        self.was_used = True
+        return compile(self._source, self.path, "exec", dont_inherit=True)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """So that it is asked before all others."""
+        del path, target
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
+
+
+class _FirstFailure:
+    """Notes which test failed first."""
+
+    def __init__(self) -> None:
+        self.node = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self.node:
+            self.node = report.nodeid
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed and not self.node:
+            self.node = f"{report.nodeid} (when imported)"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str]:
+        """No dots."""
+        return report.outcome, "", ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One fork at work. `answer` is readable when it has ended."""
+
+    process: int
+    answer: int
+    started: float
+    limit_seconds: float
+
+    @classmethod
+    def begin(cls, play: Callable[[], str], limit_seconds: float) -> Trial:
+        """Fork, and play in the fork; what `play` returns is the first test that failed."""
+        answer, tell = os.pipe()
+        process = os.fork()
+        if process == 0:
+            os.close(answer)
+            _tell_and_end(play, tell)
+        os.close(tell)
+        return cls(process, answer, time.monotonic(), limit_seconds)
+
+    @property
+    def ends_at(self) -> float:
+        """When it is given up."""
+        return self.started + self.limit_seconds
+
+    def end(self) -> Verdict:
+        """Its verdict; it is killed if it is still at work.
+
+        Raises:
+            NotTested: the tests never imported the module.
+        """
+        readable, _, _ = select.select([self.answer], [], [], 0)
+        text = os.read(self.answer, 65536) if readable else b""
+        if not readable:
+            os.kill(self.process, signal.SIGKILL)
+        os.waitpid(self.process, 0)
+        os.close(self.answer)
+        seconds = time.monotonic() - self.started
+        if not readable:
+            return Verdict(Outcome.ENDLESS, seconds=seconds)
+        by = json.loads(text) if text else "(the interpreter ended)"
+        if by == _UNUSED:
+            raise NotTested("the tests don't import the module")
+        return Verdict(Outcome.KILLED if by else Outcome.SURVIVED, by, seconds)
+
+
+_UNUSED = "(the module is not imported)"
+
+
+def next_to_end(trials: Sequence[Trial]) -> Iterator[Trial]:
+    """Wait until one of them has ended, or its time is over."""
+    patience = max(0.0, min(trial.ends_at for trial in trials) - time.monotonic())
+    readable, _, _ = select.select([trial.answer for trial in trials], [], [], patience)
+    now = time.monotonic()
+    yield from (trial for trial in trials if trial.answer in readable or trial.ends_at <= now)
+
+
+def _tell_and_end(play: Callable[[], str], tell: int) -> NoReturn:
+    """In the fork: never returns."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    try:
+        said = play()
+    except BaseException as error:  # noqa: BLE001 - nothing of a fork may go on as the process it was forked from
+        said = repr(error)
+    os.write(tell, json.dumps(said).encode())
+    os._exit(0)
+
+
+def prepare() -> None:
+    """Import what no mutant changes. To be called before anything else of the product is imported."""
+    sys.dont_write_bytecode = True
+    os.environ["HYPOTHESIS_PROFILE"] = "mutants"
+    for name in _BEFOREHAND:
+        importlib.import_module(name)
+
+
+def play_imported(target: Target, source: str) -> str:
+    """In a fork: import everything with the module changed, and play; the first test that failed."""
+    loader, first = _Mutated(target, source), _FirstFailure()
+    sys.meta_path.insert(0, loader)  # type: ignore[arg-type]
+    code = pytest.main([*_OPTIONS, *target.tests], plugins=[first])
+    if not loader.was_used:
+        return _UNUSED
+    return first.node or ("" if code == pytest.ExitCode.OK else f"(exit code {int(code)})")
+
+
+@dataclass(slots=True)
+class Collected:
+    """A pytest session that hands its tests over to forks instead of playing them."""
+
+    target: Target
+    run: Callable[[Collected], None]
+    """What to do once the tests are collected."""
+    killers: Counter[str] = field(default_factory=Counter)
+    first: _FirstFailure = field(default_factory=_FirstFailure)
+    items: list[pytest.Item] = field(default_factory=list)
+
+    def collect_and_run(self) -> None:
+        """Collect the tests, and call `run`.
+
+        Raises:
+            NotTested: they can't be collected.
+        """
+        code = pytest.main([*_OPTIONS, *self.target.tests], plugins=[self, self.first])
+        if code != pytest.ExitCode.OK:
+            raise NotTested(f"the tests of {self.target.module} can't be collected: {self.first.node or int(code)}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Instead of pytest's own."""
+        if not session.testsfailed:
+            self.items = list(session.items)
+            with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+                self.run(self)
+        return True
+
+    def trial(self, codes: Mapping[str, CodeType], limit_seconds: float) -> Trial:
+        """A fork that plays the tests with some functions changed.
+
+        Raises:
+            NotTested: no test imported the module.
+        """
+        module = sys.modules.get(self.target.name)
+        if module is None:
+            raise NotTested(f"no test of {self.target.module} imports it")
+
+        def play() -> str:
+            if not patch(module, codes):
+                return "(the changed function can't be called)"
+            return self._play()
+
+        return Trial.begin(play, limit_seconds)
+
+    def _play(self) -> str:
+        """Those that killed others first."""
+        items = sorted(self.items, key=lambda item: -self.killers[item.nodeid])
+        for item, after in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+            if self.first.node:
+                return self.first.node
+        return ""
