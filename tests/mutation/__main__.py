@@ -6,6 +6,7 @@ import argparse
 import multiprocessing
 import sys
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,29 +32,32 @@ def main() -> int:
         parser.error(f"no target: {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
     targets = [TARGETS[name] for name in arguments.modules or TARGETS]
     until = time.monotonic() + 60 * arguments.minutes
-    for target in () if arguments.survivors else targets:
-        # Each in a process of its own, for what the tests of one have imported is what those of the next may change.
-        options = partial(_try, target, arguments.processes, until, afresh=arguments.afresh)
-        child = multiprocessing.get_context("fork").Process(target=options)
-        child.start()
-        child.join()
-        if child.exitcode:
-            return 2
+    for how in () if arguments.survivors else (Bench.try_functions, Bench.try_others):
+        for target in targets:
+            # Each in a process of its own, for what the tests of one have imported is what the next may change.
+            work = partial(_try, target, how, arguments.processes, until, afresh=arguments.afresh)
+            child = multiprocessing.get_context("fork").Process(target=work)
+            child.start()
+            child.join()
+            if child.exitcode:
+                return 2
     sessions = [Session.of(target) for target in targets]
     if arguments.out:
         report.write(sessions, arguments.out)
     return report.tell(sessions)
 
 
-def _try(target: Target, processes: int, until: float, *, afresh: bool) -> None:
-    session = Session.of(target, afresh=afresh)
+def _try(
+    target: Target, how: Callable[[Bench, Sequence[Mutant]], None], processes: int, until: float, *, afresh: bool
+) -> None:
+    session = Session.of(target, afresh=afresh and how is Bench.try_functions)
     mutants = [mutant for mutant in session.to_try() if report.reason(mutant) is None]
     if not mutants or time.monotonic() >= until:
         return
-    print(f"{target.module}: {len(mutants)} of {len(session.mutants)} mutants to try", flush=True)
+    print(f"{target.module}: {len(mutants)} of {len(session.mutants)} mutants left", flush=True)
     prepare()
     try:
-        Bench(target, processes, until, partial(_note, session)).try_all(mutants)
+        how(Bench(target, processes, until, partial(_note, session)), mutants)
     finally:
         session.save()
 

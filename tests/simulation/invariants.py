@@ -21,7 +21,7 @@ from agentteam_operator.providers.notifications.ledger import RECORD_AFTER
 
 from tests.simulation.api_server import Change, JsonObject, Request, matches
 from tests.simulation.faults import Fault
-from tests.simulation.operator_process import NEVER, RESTART_SECONDS, RESYNC_SECONDS, STALL_SECONDS
+from tests.simulation.operator_process import CATCH_UP_SECONDS, NEVER, RESTART_SECONDS, RESYNC_SECONDS, STALL_SECONDS
 from tests.simulation.pods import is_ready
 from tests.simulation.world import TEAM, Violation, World
 
@@ -30,7 +30,11 @@ REACTION_SECONDS = 2.0
 
 LOOK_SECONDS = 5.0
 """`intervalSeconds` of the simulated teams."""
-_RECOVERY_SECONDS = {Fault.WATCH_STALLS: STALL_SECONDS, Fault.NEWS_LOST: RESYNC_SECONDS + 5.0}
+_RECOVERY_SECONDS = {
+    Fault.WATCH_STALLS: STALL_SECONDS,
+    Fault.NEWS_LOST: RESYNC_SECONDS + 5.0,
+    Fault.STALE_START: RESTART_SECONDS + CATCH_UP_SECONDS + 2.0,
+}
 _OTHER_RECOVERY_SECONDS = RESTART_SECONDS + 2.0
 
 SHARED_PHASES = frozenset(

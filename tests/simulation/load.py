@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agentteam_operator.core import names
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
 from agentteam_operator.core.state import PodCounters, Snapshot
 from agentteam_operator.kube import resources
@@ -21,6 +22,9 @@ class Load:
         self.runs_per_second = runs_per_second
         self.unavailable = False
         """Prometheus can't be reached."""
+        self._error_shares: dict[str, float] = {}
+        self._turns: dict[str, tuple[float, int]] = {}
+        """Runs and failures of a pod by the moment at which its version began to fail otherwise."""
         self._server = server
         self._controllers = controllers
         self._team = team
@@ -38,6 +42,23 @@ class Load:
         held = self._server.objects.get(("EndpointSlice", self._team))
         return [endpoint["targetRef"]["name"] for endpoint in (held or {}).get("endpoints", []) if _serves(endpoint)]
 
+    def fail(self, version: str, share: float) -> None:
+        """From now on such a share of a version's runs fails."""
+        for pod in self._server.of_kind(resources.POD):
+            if _version(pod) == version:
+                name = pod["metadata"]["name"]
+                self._turns[name] = self._runs.get(name, 0.0), self._failed(pod)
+        self._error_shares[version] = share
+
+    def _failed(self, pod: JsonObject) -> int:
+        """Failures of a pod so far."""
+        runs = int(self._runs.get(pod["metadata"]["name"], 0.0))
+        share = self._error_shares.get(_version(pod))
+        if share is None:
+            return int(runs * self._controllers.behaviour_of(pod).error_share)
+        runs_before, failed_before = self._turns.get(pod["metadata"]["name"], (0.0, 0))
+        return failed_before + int((runs - int(runs_before)) * share)
+
     def snapshot(self) -> Snapshot:
         """What Prometheus says now."""
         now = self._server.timeline.now
@@ -49,7 +70,7 @@ class Load:
     def _counters(self, pod: JsonObject) -> PodCounters:
         behaviour = self._controllers.behaviour_of(pod)
         runs = int(self._runs.get(pod["metadata"]["name"], 0.0))
-        failed = int(runs * behaviour.error_share)
+        failed = self._failed(pod)
         return PodCounters(
             started=runs,
             succeeded=runs - failed,
@@ -58,6 +79,10 @@ class Load:
             memory_bytes=behaviour.memory_share * MEMORY_LIMIT_BYTES,
             memory_limit_bytes=MEMORY_LIMIT_BYTES,
         )
+
+
+def _version(pod: JsonObject) -> str:
+    return str(pod["metadata"]["labels"].get(names.LABEL_VERSION, ""))
 
 
 def _serves(endpoint: Mapping[str, Mapping[str, bool]]) -> bool:

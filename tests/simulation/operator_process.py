@@ -29,6 +29,10 @@ WATCH_SECONDS = 0.02
 TICK_SECONDS = 0.005
 STALL_SECONDS = 8.0
 RESTART_SECONDS = 3.0
+LAG_SECONDS = 5.0
+"""How far an API server that lags is behind: more than a restart takes."""
+CATCH_UP_SECONDS = 4.0
+"""After how long a cache that was filled by it hears of the rest."""
 RESYNC_SECONDS = 600.0
 NEVER = float("inf")
 
@@ -107,6 +111,8 @@ class OperatorProcess:
         self.resync_at = NEVER
         self.reading = ""
         self.alive = False
+        self.starts_behind = False
+        """The next process lists from an API server that lags."""
         self.generation = 0
         self.ticks = 0
         self.crashes: list[str] = []
@@ -146,11 +152,19 @@ class OperatorProcess:
             metrics=METRICS,
             scatter=_no_scatter,
         )
-        for (kind, _), item in sorted(self._server.objects.items()):
-            if self._watches(kind, item):
-                self.store.put(resources.BY_KIND[kind], item)
+        self._list()
         self.resync_at = self._timeline.seconds + RESYNC_SECONDS
         self.due(0.0)
+
+    def _list(self) -> None:
+        """Fill the cache with what is there, or with what was there some seconds ago; then the rest is heard late."""
+        seen_until = self._timeline.seconds - LAG_SECONDS if self.starts_behind else self._timeline.seconds
+        self.starts_behind = False
+        for (kind, _), item in sorted(self._server.past.objects(self._server.objects, seen_until).items()):
+            if self._watches(kind, item):
+                self.store.put(resources.BY_KIND[kind], item)
+        for change in self._server.past.since(seen_until):
+            self.hear(change, CATCH_UP_SECONDS)
 
     def die(self) -> None:
         """It is gone at once, and started again after a while."""

@@ -54,6 +54,7 @@ from tests.simulation.stories import (
     rolled_back,
     upgrade,
 )
+from tests.simulation.table import EVERY_RULE
 from tests.simulation.tested import MANUAL_PROMOTIONS, TESTED
 from tests.simulation.told import TOLD
 from tests.simulation.unreadable import UNREADABLE
@@ -304,6 +305,7 @@ ALL = {
         *LOST_PODS,
         *TOLD,
         *OPERATORS,
+        *EVERY_RULE,
     )
 }
 

@@ -22,7 +22,7 @@ from tests.simulation.behaviour import Behaviour
 from tests.simulation.controllers import Controllers
 from tests.simulation.faults import Crash, Fault, Plan, Strike
 from tests.simulation.load import Load
-from tests.simulation.operator_process import METRICS, STALL_SECONDS, WATCH_SECONDS, OperatorProcess
+from tests.simulation.operator_process import LAG_SECONDS, METRICS, STALL_SECONDS, WATCH_SECONDS, OperatorProcess
 from tests.simulation.telling import NOTIFIERS, Teller, Unheard
 from tests.simulation.timeline import Timeline
 
@@ -95,6 +95,8 @@ class World:
         self._read_status: tuple[JsonObject, AgentTeamStatus] | None = None
         self._stalled: dict[str, float] = {}
         self._groups: dict[str, BaseException | None] = {}
+        self._lagging: set[str] = set()
+        """Reads that are answered as of some seconds ago."""
         self.server.observers.append(self._on_change)
         self.operators: list[OperatorProcess] = []
         for index in range(operators):
@@ -162,6 +164,8 @@ class World:
             kind = group.rpartition(".")[2]
             fault = self._fault_of_call(f"{process.name} read {kind}", is_write=False)
             self._groups[group] = None
+            if fault is Fault.STALE_READ:
+                self._lagging.add(group)
             try:
                 self._strike_before(fault, process)
             except Exception as error:
@@ -170,6 +174,8 @@ class World:
         failed = self._groups[group]
         if failed is not None:
             raise failed
+        if group in self._lagging and not request.name:
+            return self.server.handle_as_of(request, self.timeline.seconds - LAG_SECONDS)
         return self.server.handle(request)
 
     def _fault_of_call(self, words: str, *, is_write: bool) -> Fault | None:
@@ -202,8 +208,9 @@ class World:
                 return
 
     def _strike_after(self, fault: Fault | None, process: OperatorProcess) -> None:
-        if fault is Fault.CRASH_AFTER:
+        if fault in {Fault.CRASH_AFTER, Fault.STALE_START}:
             process.alive = False
+            process.starts_behind = fault is Fault.STALE_START
             raise Crash
         if fault is Fault.LOST_ANSWER:
             raise Retryable("simulated: the answer got lost")
@@ -256,6 +263,7 @@ class World:
         """What copies of this world can share, since nobody changes it in place."""
         yield from (self.plan, METRICS, self.controllers.behaviours)
         yield from (self._read_status, *self.server.objects.values())
+        yield from (change for _, change in self.server.past.changes)
         for process in self.operators:
             yield process.environment
             yield from process.observer._specs.values()
