@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import parso
-from cosmic_ray.ast import ast_nodes
+from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 
 from tests.mutation.operators import Node, operators
@@ -41,7 +40,7 @@ class Mutant:
 def mutants_of(target: Target) -> Iterator[Mutant]:
     """All mutants of one module; those that change nothing but annotations, which nothing reads, are left out."""
     source = target.path.read_text(encoding="utf-8")
-    tree = parso.parse(source)
+    tree = get_ast(source)
     seen: Counter[str] = Counter()
     for name, operator in operators().items():
         places = [(node, start) for node in ast_nodes(tree) for start, _ in operator.mutation_positions(node)]

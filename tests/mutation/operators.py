@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import parso
+from cosmic_ray.ast import get_ast
 from cosmic_ray.operators.operator import Example, Operator
 from cosmic_ray.operators.provider import OperatorProvider
 
@@ -19,16 +19,14 @@ Node = Any
 Position = tuple[tuple[int, int], tuple[int, int]]
 """(line, column) of the begin and the end, lines from 1."""
 
-_COMPARISONS = "Lt_LtE Lt_GtE LtE_Lt LtE_Gt Gt_GtE Gt_LtE GtE_Gt GtE_Lt Eq_NotEq NotEq_Eq Is_IsNot IsNot_Is".split()
-_BINARY = "Add_Sub Sub_Add Mul_Div Div_Mul Mod_Mul Pow_Mul FloorDiv_Mul BitAnd_BitOr BitOr_BitAnd".split()
+_COMPARISONS = "Lt_LtE|Lt_GtE|LtE_Lt|LtE_Gt|Gt_GtE|Gt_LtE|GtE_Gt|GtE_Lt|Eq_NotEq|NotEq_Eq|Is_IsNot|IsNot_Is"
+_BINARY = "Add_Sub|Sub_Add|Mul_Div|Div_Mul|Mod_Mul|Pow_Mul|FloorDiv_Mul|BitAnd_BitOr|BitOr_BitAnd"
 _OTHERS = (
     "AddNot|ReplaceTrueWithFalse|ReplaceFalseWithTrue|ReplaceAndWithOr|ReplaceOrWithAnd|ReplaceBreakWithContinue"
     "|ReplaceContinueWithBreak|ExceptionReplacer|NumberReplacer|RemoveDecorator|ZeroIterationForLoop"
     "|ReplaceUnaryOperator_(Delete_Not|USub_UAdd)"
 )
-CHOSEN = re.compile(
-    f"ReplaceComparisonOperator_({'|'.join(_COMPARISONS)})|ReplaceBinaryOperator_({'|'.join(_BINARY)})|{_OTHERS}"
-)
+CHOSEN = re.compile(f"ReplaceComparisonOperator_({_COMPARISONS})|ReplaceBinaryOperator_({_BINARY})|{_OTHERS}")
 """Of one comparison the two neighbours, for what kills them kills the others; nothing between kinds of numbers."""
 
 
@@ -209,7 +207,7 @@ def operators() -> Mapping[str, Operator]:
 
 def _code(text: str) -> Node:
     """A piece of code as a node."""
-    return parso.parse(text)
+    return get_ast(text)
 
 
 def _groups(node: Node) -> list[list[Node]]:
@@ -232,4 +230,6 @@ def _leaves(node: Node) -> set[str]:
 
 
 def _in_function(node: Node) -> bool:
-    return parso.python.tree.search_ancestor(node, "funcdef", "lambdef") is not None
+    while node is not None and node.type not in {"funcdef", "lambdef"}:
+        node = node.parent
+    return node is not None

@@ -67,8 +67,7 @@ def write(sessions: list[Session], folder: Path) -> None:
     (folder / "mutation.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     lines = [
         _HEAD,
-        f"Made by `make mutants` with cosmic-ray {made_with['cosmic-ray']}'s operators and our own, Python "
-        f"{made_with['Python']}, {made_with['cores']} cores.\n",
+        f"Made by `make mutants` with cosmic-ray {made_with['cosmic-ray']} on Python {made_with['Python']}.\n",
         "| module | mutants | killed | equivalent | survived | not tried |",
         "|---|---|---|---|---|---|",
         *(_row(session) for session in sessions),

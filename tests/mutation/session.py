@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.patching import changed_functions
 from tests.mutation.targets import ROOT, Target
-from tests.mutation.warm import Collected, NotTested, Outcome, Trial, Verdict, next_to_end, play_imported
+from tests.mutation.warm import Collected, NotTestedError, Outcome, Trial, Verdict, next_to_end, play_imported
 
 FOLDER = ROOT / "build" / "mutants"
 FIRST_LIMIT_SECONDS = 600.0
@@ -80,7 +80,7 @@ class Bench:
         """Try those that change functions alone. For the tests stay imported, a process does it for one module.
 
         Raises:
-            NotTested: the tests can't say anything.
+            NotTestedError: the tests can't say anything.
         """
         source = self.target.path.read_text(encoding="utf-8")
         changed = {mutant: changed_functions(source, mutant.source()) for mutant in mutants}
@@ -104,7 +104,7 @@ class Bench:
         """Try those that change a table, a constant or a class: everything is imported anew for each.
 
         Raises:
-            NotTested: the tests can't say anything.
+            NotTestedError: the tests can't say anything.
         """
         source = self.target.path.read_text(encoding="utf-8")
         others = [mutant for mutant in mutants if changed_functions(source, mutant.source()) is None]
@@ -116,7 +116,9 @@ class Bench:
         """By how long the tests take without a mutant."""
         verdict = next(verdict for _, verdict in _ended([unchanged]))
         if verdict.outcome is not Outcome.SURVIVED:
-            raise NotTested(f"the tests of {self.target.module} fail without a mutant: {verdict.by or verdict.outcome}")
+            raise NotTestedError(
+                f"the tests of {self.target.module} fail without a mutant: {verdict.by or verdict.outcome}"
+            )
         return LEAST_LIMIT_SECONDS + SLOWER_AT_MOST * verdict.seconds
 
     def _imported(self, source: str, limit_seconds: float) -> Trial:

@@ -45,7 +45,18 @@ _BEFOREHAND = (
 _MEMORY_BYTES = 4 * 1024**3
 _TOO_BROAD = "tests/unit/core/test_decide_is_total.py"
 """Takes longer than all others together, and asks for little."""
-_OPTIONS = ("-x", "-qq", f"--deselect={_TOO_BROAD}", "--no-summary", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+_OPTIONS = (
+    "-x",
+    "-qq",
+    f"--deselect={_TOO_BROAD}",
+    "--no-summary",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "-W",
+    "ignore::pytest.PytestAssertRewriteWarning",
+)
 
 
 class Outcome(StrEnum):
@@ -68,7 +79,7 @@ class Verdict:
     seconds: float = 0.0
 
 
-class NotTested(Exception):
+class NotTestedError(Exception):
     """The tests can't say anything: they fail without a mutant, or never import its module."""
 
 
@@ -145,7 +156,7 @@ class Trial:
         """Its verdict; it is killed if it is still at work.
 
         Raises:
-            NotTested: the tests never imported the module.
+            NotTestedError: the tests never imported the module.
         """
         readable, _, _ = select.select([self.answer], [], [], 0)
         text = os.read(self.answer, 65536) if readable else b""
@@ -158,7 +169,7 @@ class Trial:
             return Verdict(Outcome.ENDLESS, seconds=seconds)
         by = json.loads(text) if text else "(the interpreter ended)"
         if by == _UNUSED:
-            raise NotTested("the tests don't import the module")
+            raise NotTestedError("the tests don't import the module")
         return Verdict(Outcome.KILLED if by else Outcome.SURVIVED, by, seconds)
 
 
@@ -198,7 +209,7 @@ def prepare() -> None:
 def play_imported(target: Target, source: str) -> str:
     """In a fork: import everything with the module changed, and play; the first test that failed."""
     loader, first = _Mutated(target, source), _FirstFailure()
-    sys.meta_path.insert(0, loader)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, loader)
     code = pytest.main([*_OPTIONS, *target.tests], plugins=[first])
     if not loader.was_used:
         return _UNUSED
@@ -220,11 +231,13 @@ class Collected:
         """Collect the tests, and call `run`.
 
         Raises:
-            NotTested: they can't be collected.
+            NotTestedError: they can't be collected.
         """
         code = pytest.main([*_OPTIONS, *self.target.tests], plugins=[self, self.first])
         if code != pytest.ExitCode.OK:
-            raise NotTested(f"the tests of {self.target.module} can't be collected: {self.first.node or int(code)}")
+            raise NotTestedError(
+                f"the tests of {self.target.module} can't be collected: {self.first.node or int(code)}"
+            )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -239,11 +252,11 @@ class Collected:
         """A fork that plays the tests with some functions changed.
 
         Raises:
-            NotTested: no test imported the module.
+            NotTestedError: no test imported the module.
         """
         module = sys.modules.get(self.target.name)
         if module is None:
-            raise NotTested(f"no test of {self.target.module} imports it")
+            raise NotTestedError(f"no test of {self.target.module} imports it")
 
         def play() -> str:
             if not patch(module, codes):

@@ -4,7 +4,8 @@ The simulation stands in for the API server at its HTTP interface: everything fr
 observer, its cache, `decide`, the builders, the writer) is the product's own. Beyond it there is a small model of what
 Kubernetes' controllers do with the objects: as much of it as a rollout observes. Time is simulated, nothing sleeps.
 
-    python -m tests.simulation --list          every scenario, how it ends, and the number of its plans
-    python -m tests.simulation --plan ID       one plan with a readable trace
-    python -m tests.simulation --scenario NAME all single faults of one scenario; --pairs N adds pairs of crashes
+    python -m tests.simulation explore          every fault at every place of every scenario; see --help for less
+    python -m tests.simulation replay PLAN      one plan as a story, such as upgrade-by-steps/r30:crash-after
+    python -m tests.simulation list             every scenario, how it ends, and the number of its plans
+    python -m tests.simulation ways             which scenario tries each rule of the transition table
 """

@@ -1,4 +1,4 @@
-"""Play plans from the command line, with a readable trace."""
+"""Explore what faults do to rollouts, and replay a plan for people."""
 
 from __future__ import annotations
 
@@ -6,39 +6,64 @@ import argparse
 import asyncio
 import sys
 import time
+from pathlib import Path
 
-from tests.simulation.explorer import Played, baseline, crash_pairs, disturb, play, singles
+from agentteam_operator.core import decide as table
+from rich.console import Console
+
+from tests.simulation import replay
+from tests.simulation.coverage import noted, way
+from tests.simulation.exploration import Exploration, Found
+from tests.simulation.explorer import play, singles
 from tests.simulation.faults import Plan
 from tests.simulation.scenarios import ALL, EXPLORED
-from tests.simulation.world import trace
+from tests.simulation.summary import Summary
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    choice = parser.add_mutually_exclusive_group(required=True)
-    choice.add_argument("--list", action="store_true", help="all scenarios, and how they end")
-    choice.add_argument("--plan", metavar="ID", help="one plan, such as create/r5:crash-after, with its trace")
-    choice.add_argument("--scenario", metavar="NAME", help="all single faults of one scenario")
-    choice.add_argument("--all", action="store_true", help="all single faults of every scenario")
-    parser.add_argument("--pairs", type=int, default=0, metavar="N", help="add a second crash within N requests")
-    parser.add_argument("--news", action="store_true", help="with --plan: tell what the watch tells, too")
+    commands = parser.add_subparsers(dest="command", required=True)
+    explore = commands.add_parser("explore", help="every fault at every place of every scenario")
+    explore.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="all without")
+    explore.add_argument("--processes", type=int, default=2)
+    explore.add_argument("--minutes", type=float, default=1e6, help="stop then; the next run goes on where it was")
+    explore.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth plan")
+    explore.add_argument("--out", type=Path, help="folder for fault-exploration.md and .json")
+    one = commands.add_parser("replay", help="one plan as a story")
+    one.add_argument("plan", metavar="PLAN", help="such as upgrade-by-steps/r30:crash-after, or a scenario's name")
+    one.add_argument("--news", action="store_true", help="with what the watch tells")
+    one.add_argument("--everything", action="store_true", help="with the first rollout, too")
+    commands.add_parser("list", help="all scenarios, and how they end")
+    commands.add_parser("ways", help="which scenario tries each rule of the transition table")
     arguments = parser.parse_args()
-    if arguments.plan:
-        return asyncio.run(_one(Plan.parse(arguments.plan), news=arguments.news))
-    if arguments.list:
+    if arguments.command == "replay":
+        told = replay.tell(Plan.parse(arguments.plan), Console(), news=arguments.news, everything=arguments.everything)
+        return 1 if asyncio.run(told) else 0
+    if arguments.command == "list":
         return asyncio.run(_list())
-    names = list(ALL) if arguments.all else [arguments.scenario]
-    return asyncio.run(_explore(names, arguments.pairs))
+    if arguments.command == "ways":
+        return asyncio.run(_ways())
+    if unknown := set(arguments.scenarios) - ALL.keys():
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
+    return _explore(arguments)
 
 
-async def _one(plan: Plan, *, news: bool) -> int:
-    played = await play(plan)
-    lines = trace(played.record).splitlines()
-    print("\n".join(line for line in lines if news or " news of " not in line or "***" in line))
-    if plan.strikes and not played.problem:
-        played = await disturb(await baseline(plan.scenario), plan)
-    print(played.problem or "as it should be")
-    return 1 if played.problem else 0
+def _explore(arguments: argparse.Namespace) -> int:
+    started = time.monotonic()
+    exploration = Exploration(arguments.scenarios or tuple(ALL), arguments.every)
+
+    def told(found: Found, left: int) -> None:
+        for plan, words in found.violations.items():
+            print(f"{plan}: {words}")
+        minutes = (time.monotonic() - started) / 60
+        print(f"{minutes:5.1f} min, {left:4} parts left: {found.part}, {found.plans.total()} plans", flush=True)
+
+    whole = exploration.run(arguments.processes, started + 60 * arguments.minutes, told)
+    summary = Summary.of(exploration, whole=whole)
+    print("\n".join(summary.lines()))
+    if arguments.out:
+        summary.write(arguments.out)
+    return 1 if summary.violations else 0
 
 
 async def _list() -> int:
@@ -48,23 +73,22 @@ async def _list() -> int:
         failed += bool(played.problem)
         calls = len(played.record.calls) - played.first_call
         mark = "explored" if name in {scenario.name for scenario in EXPLORED} else ""
-        print(f"{name:45} {calls:4} requests {len(list(singles(played))):5} plans {mark:9} {played.problem}")
+        print(f"{name:48} {calls:4} requests {len(list(singles(played))):5} plans {mark:9} {played.problem}")
     return 1 if failed else 0
 
 
-async def _explore(names: list[str], pairs: int) -> int:
-    failures: list[Played] = []
-    for name in names:
-        started, count = time.monotonic(), 0
-        undisturbed = await baseline(name)
-        for plan in (*singles(undisturbed.played), *crash_pairs(undisturbed.played, pairs)):
-            played = await disturb(undisturbed, plan)
-            count += 1
-            if played.problem:
-                failures.append(played)
-                print(f"{plan}: {played.problem}")
-        print(f"{name}: {count} plans in {time.monotonic() - started:.1f} s")
-    return 1 if failures else 0
+async def _ways() -> int:
+    """The lines of `tried.TRIED`."""
+    first: dict[str, str] = {}
+    for name in ALL:
+        with noted() as fired:
+            played = await play(Plan(name))
+            for found in fired.of(played.entered):
+                first.setdefault(str(found), name)
+    every = [str(way(phase, rule)) for phase, rules in table.TRANSITIONS.items() for rule in rules]
+    for one in every:
+        print(f'    "{one}": "{first.get(one, "?")}",')
+    return 0 if first.keys() >= set(every) else 1
 
 
 if __name__ == "__main__":

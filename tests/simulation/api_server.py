@@ -45,7 +45,13 @@ class Request:
     def words(self) -> str:
         """The request for people: "PATCH Deployment chat-0123456789/scale"."""
         name = self.name or (self.body or {}).get("metadata", {}).get("name", "") or self.query.get("labelSelector", "")
-        return f"{self.method} {self.resource.kind} {name}" + (f"/{self.subresource}" if self.subresource else "")
+        said = f"{self.method} {self.resource.kind} {name}" + (f"/{self.subresource}" if self.subresource else "")
+        spec = self.body.get("spec") if isinstance(self.body, dict) and self.is_write else None
+        if self.subresource == "scale" and spec:
+            return f"{said} to {spec['replicas']}"
+        if self.resource.kind == "Service" and spec and "selector" in spec:
+            return f"{said} selecting {spec['selector'].get(names.LABEL_REVISION, 'both')}"
+        return said
 
 
 def parse(method: str, path: str, query: Mapping[str, str], body: object, content_type: str) -> Request:

@@ -14,8 +14,9 @@ from functools import partial
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 
-from tests.simulation.api_server import ApiServer, Change, JsonObject, Key, matches
+from tests.simulation.api_server import ApiServer, matches
 from tests.simulation.behaviour import GOOD, Behaviour
+from tests.simulation.past import Change, JsonObject, Key
 from tests.simulation.pods import conditions, is_ready
 from tests.simulation.timeline import Timeline, stamp
 

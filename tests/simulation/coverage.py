@@ -32,10 +32,11 @@ class Way:
 
 def every_way() -> frozenset[Way]:
     """All rows of the table."""
-    return frozenset(_way(phase, rule) for phase, rules in table.TRANSITIONS.items() for rule in rules)
+    return frozenset(way(phase, rule) for phase, rules in table.TRANSITIONS.items() for rule in rules)
 
 
-def _way(phase: Phase | None, rule: Rule) -> Way:
+def way(phase: Phase | None, rule: Rule) -> Way:
+    """The row of a rule."""
     return Way(phase.value if phase else NONE, _name(rule.gate), rule.to.value)
 
 
@@ -75,7 +76,7 @@ class Fired:
 
     def of(self, transitions: Iterable[tuple[Phase, datetime]]) -> frozenset[Way]:
         """The ways behind transitions that were stored. What was decided and never stored is none."""
-        return frozenset(way for one in transitions for way in self.ways.get(one, ()))
+        return frozenset(found for one in transitions for found in self.ways.get(one, ()))
 
 
 @contextmanager
@@ -90,7 +91,7 @@ def noted() -> Iterator[Fired]:
 
     def noting(view: View, to: Phase, found: Finding) -> View:
         if fired.last is not None:
-            fired.ways.setdefault((to, view.now), set()).add(_way(view.phase, Rule(fired.last, to)))
+            fired.ways.setdefault((to, view.now), set()).add(way(view.phase, Rule(fired.last, to)))
         return enter(view, to, found)
 
     with mock.patch.object(table, "TRANSITIONS", rules), mock.patch.object(table, "_enter", noting):

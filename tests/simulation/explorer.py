@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from agentteam_operator.api.metrics import MetricName
@@ -29,6 +30,8 @@ class Played:
     first_news: int
     first_telling: int
     end: dict[str, Any]
+    entered: tuple[tuple[Phase, datetime], ...]
+    """The transitions that were stored, by phase and moment."""
     problem: str = ""
 
 
@@ -160,4 +163,5 @@ async def disturb(undisturbed: Baseline, plan: Plan) -> Played:
 
 
 def _played(run: Run) -> Played:
-    return Played(run.plan, run.world.record, *run.first, end_state(run.world), run.problem)
+    end, entered = end_state(run.world), tuple(run.invariants.named)
+    return Played(run.plan, run.world.record, *run.first, end, entered, run.problem)

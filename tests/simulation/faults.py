@@ -16,7 +16,7 @@ class Fault(StrEnum):
     LOST_ANSWER = "lost-answer"
     """The request is carried out, but the answer gets lost: the client sees a timeout."""
     STALE_START = "stale-start"
-    """As crash-after, and the next process lists from an API server that lags: what came last isn't in its cache yet."""
+    """As crash-after, and the next process lists from an API server that lags: it doesn't see yet what came last."""
     CONFLICT = "conflict"
     """409: someone else was quicker."""
     THROTTLED = "throttled"

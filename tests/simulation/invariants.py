@@ -19,9 +19,10 @@ from agentteam_operator.kube import resources
 from agentteam_operator.observe.assemble import controlled
 from agentteam_operator.providers.notifications.ledger import RECORD_AFTER
 
-from tests.simulation.api_server import Change, JsonObject, Request, matches
+from tests.simulation.api_server import Request, matches
 from tests.simulation.faults import Fault
 from tests.simulation.operator_process import CATCH_UP_SECONDS, NEVER, RESTART_SECONDS, RESYNC_SECONDS, STALL_SECONDS
+from tests.simulation.past import Change, JsonObject
 from tests.simulation.pods import is_ready
 from tests.simulation.world import TEAM, Violation, World
 

@@ -9,8 +9,9 @@ from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
 from agentteam_operator.core.state import PodCounters, Snapshot
 from agentteam_operator.kube import resources
 
-from tests.simulation.api_server import ApiServer, JsonObject
+from tests.simulation.api_server import ApiServer
 from tests.simulation.controllers import Controllers
+from tests.simulation.past import JsonObject
 
 MEMORY_LIMIT_BYTES = 2.0**30
 

@@ -8,7 +8,7 @@ from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 
-from tests.simulation.api_server import JsonObject
+from tests.simulation.past import JsonObject
 from tests.simulation.pods import conditions, is_ready
 from tests.simulation.scenario import Deed, End, Scenario, Step, after, all_do, annotate, apply, at_once, in_phase
 from tests.simulation.specs import revision, spec

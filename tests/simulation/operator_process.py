@@ -21,7 +21,8 @@ from agentteam_operator.observe.store import Store, TeamKey
 from agentteam_operator.queue import WakeQueue
 from agentteam_operator.reconcile import Reconciler
 
-from tests.simulation.api_server import ApiServer, Change, JsonObject, Request, parse, selected
+from tests.simulation.api_server import ApiServer, Request, parse, selected
+from tests.simulation.past import Change, JsonObject
 from tests.simulation.telling import Ears, Telling
 
 WATCH_SECONDS = 0.02

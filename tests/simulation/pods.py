@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tests.simulation.api_server import JsonObject
+from tests.simulation.past import JsonObject
 from tests.simulation.timeline import stamp
 
 

@@ -64,6 +64,8 @@ class Run:
         self.problem = ""
         self.first = (0, 0, 0)
         """Number of the first request, piece of news and telling that the story itself is about."""
+        self.began_at = 0.0
+        """When the story itself begins, in seconds."""
         self._steps_done = 0
         self._writes = 0
         if story.first is None:
@@ -127,7 +129,7 @@ class Run:
             }[stage]
         )
         if stage is Stage.TELLING:
-            self.first = self._places()
+            self.first, self.began_at = self._places(), self.world.timeline.seconds
         if stage is Stage.STEADY:
             self._check_end()
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agentteam_operator.api.status import Outcome, Phase
-from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 
 from tests.simulation.created_again import garbage_stays, served
 from tests.simulation.lost_pods import WITHOUT_PROMETHEUS, lose, no_room
 from tests.simulation.meddling import stray_pod
+from tests.simulation.past import JsonObject
 from tests.simulation.pods import is_ready
 from tests.simulation.scenario import Deed, Scenario, Step, after, all_do, annotate, apply, at_once, delete, in_phase
 from tests.simulation.specs import revision
 from tests.simulation.stories import BAD, CREATED, IMMEDIATE, QUIET, UPGRADED, rolled_back, upgrade
 from tests.simulation.unreadable import OF_THE_REVISION, SETTINGS
-from tests.simulation.world import TEAM, World
+from tests.simulation.world import World
 
 SMALL_STEP = {"traffic": {"steps": [{"weight": 25, "holdSeconds": 5}]}}
 """The switch has to wait for two more pods."""
@@ -40,7 +40,7 @@ def breaks(version: str) -> Deed:
     return deed
 
 
-def _pods(world: World, version: str) -> list[dict[str, object]]:
+def _pods(world: World, version: str) -> list[JsonObject]:
     deployment = world.deployment(revision(version)) or {"metadata": {"uid": ""}}
     return world.controllers.pods_of(deployment)
 

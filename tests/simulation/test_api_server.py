@@ -6,7 +6,8 @@ import pytest
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.errors import Terminal
 
-from tests.simulation.api_server import ApiServer, JsonObject, Request
+from tests.simulation.api_server import ApiServer, Request
+from tests.simulation.past import JsonObject
 from tests.simulation.timeline import Timeline
 
 

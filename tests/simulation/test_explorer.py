@@ -29,14 +29,14 @@ async def failures(scenario: Scenario, plans: Iterable[Plan]) -> list[str]:
 @pytest.mark.parametrize("scenario", EXPLORED, ids=lambda scenario: scenario.name)
 async def test_no_single_fault_changes_the_end(scenario: Scenario) -> None:
     found = await failures(scenario, ())
-    assert not found, "\n".join(["trace of one: python -m tests.simulation --plan ID", *found])
+    assert not found, "\n".join(["trace of one: python -m tests.simulation replay ID", *found])
 
 
 @pytest.mark.parametrize("scenario", [CREATE, ROLLBACK], ids=lambda scenario: scenario.name)
 async def test_no_crash_in_a_recovery_changes_the_end(scenario: Scenario) -> None:
     undisturbed = await baseline(scenario.name)
     found = await failures(scenario, crash_pairs(undisturbed.played, PAIRS_WITHIN))
-    assert not found, "\n".join(["trace of one: python -m tests.simulation --plan ID", *found])
+    assert not found, "\n".join(["trace of one: python -m tests.simulation replay ID", *found])
 
 
 FOUND_FAULTS = (

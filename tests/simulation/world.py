@@ -17,12 +17,13 @@ from agentteam_operator.observe.reading import parse_spec
 from agentteam_operator.providers.notifications.ledger import Due
 from structlog.typing import EventDict, WrappedLogger
 
-from tests.simulation.api_server import NAMESPACE, ApiServer, Change, JsonObject, Request
+from tests.simulation.api_server import NAMESPACE, ApiServer, Request
 from tests.simulation.behaviour import Behaviour
 from tests.simulation.controllers import Controllers
 from tests.simulation.faults import Crash, Fault, Plan, Strike
 from tests.simulation.load import Load
 from tests.simulation.operator_process import LAG_SECONDS, METRICS, STALL_SECONDS, WATCH_SECONDS, OperatorProcess
+from tests.simulation.past import Change, JsonObject
 from tests.simulation.telling import NOTIFIERS, Teller, Unheard
 from tests.simulation.timeline import Timeline
 
@@ -57,6 +58,10 @@ class Record:
     """Attempts to tell a notifier."""
     writes: int = 0
     """Requests that changed something."""
+
+    def __deepcopy__(self, _: object) -> Record:
+        """What happened doesn't change any more: copies of a run share it."""
+        return Record(list(self.lines), list(self.calls), list(self.news), self.writes)
 
 
 class World:
