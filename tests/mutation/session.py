@@ -11,14 +11,13 @@ from pathlib import Path
 
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.patching import changed_functions
-from tests.mutation.targets import ROOT, Target
+from tests.mutation.targets import FOLDER, Target
 from tests.mutation.warm import Collected, NotTestedError, Outcome, Trial, Verdict, next_to_end, play_imported
 
-FOLDER = ROOT / "build" / "mutants"
 FIRST_LIMIT_SECONDS = 600.0
-SLOWER_AT_MOST = 8.0
-"""How many times as long as the unchanged module's tests a mutant's may take."""
-LEAST_LIMIT_SECONDS = 30.0
+SLOWER_AT_MOST = 3.0
+"""How many times as long as without it the tests of a mutant may compute."""
+LEAST_LIMIT_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -86,7 +85,7 @@ class Bench:
         changed = {mutant: changed_functions(source, mutant.source()) for mutant in mutants}
 
         def run(collected: Collected) -> None:
-            limit_seconds = self._limit_seconds(collected.trial({}, FIRST_LIMIT_SECONDS))
+            limit_seconds = self._limit_seconds(collected.note_calls(FIRST_LIMIT_SECONDS))
 
             def told(mutant: Mutant, verdict: Verdict) -> None:
                 collected.killers[verdict.by] += 1
@@ -109,12 +108,12 @@ class Bench:
         source = self.target.path.read_text(encoding="utf-8")
         others = [mutant for mutant in mutants if changed_functions(source, mutant.source()) is None]
         if others:
-            limit_seconds = self._limit_seconds(self._imported(source, FIRST_LIMIT_SECONDS))
+            unchanged = self._imported(source, FIRST_LIMIT_SECONDS)
+            limit_seconds = self._limit_seconds(next(next_to_end([unchanged])).end())
             self._side_by_side(others, lambda mutant: self._imported(mutant.source(), limit_seconds), self.told)
 
-    def _limit_seconds(self, unchanged: Trial) -> float:
+    def _limit_seconds(self, verdict: Verdict) -> float:
         """By how long the tests take without a mutant."""
-        verdict = next(verdict for _, verdict in _ended([unchanged]))
         if verdict.outcome is not Outcome.SURVIVED:
             raise NotTestedError(
                 f"the tests of {self.target.module} fail without a mutant: {verdict.by or verdict.outcome}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "build" / "mutants"
 SOURCES = ROOT / "operator" / "agentteam_operator"
 
 _CORE = "tests/unit/core"

@@ -17,18 +17,19 @@ import resource
 import select
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import CodeType, ModuleType
+from functools import partial
+from pathlib import Path
+from types import CodeType, FrameType, ModuleType
 from typing import NoReturn
 
 import pytest
 
 from tests.mutation.patching import patch
-from tests.mutation.targets import Target
+from tests.mutation.targets import FOLDER, Target
 
 _BEFOREHAND = (
     "aiohttp",
@@ -77,6 +78,7 @@ class Verdict:
     by: str = ""
     """The first test that failed."""
     seconds: float = 0.0
+    """Of computing."""
 
 
 class NotTestedError(Exception):
@@ -133,39 +135,32 @@ class Trial:
 
     process: int
     answer: int
-    started: float
-    limit_seconds: float
 
     @classmethod
     def begin(cls, play: Callable[[], str], limit_seconds: float) -> Trial:
-        """Fork, and play in the fork; what `play` returns is the first test that failed."""
+        """Fork, and play in the fork; what `play` returns is the first test that failed.
+
+        The limit is one of computing time: how busy the machine is says nothing of a mutant.
+        """
         answer, tell = os.pipe()
         process = os.fork()
         if process == 0:
             os.close(answer)
-            _tell_and_end(play, tell)
+            _tell_and_end(play, tell, round(limit_seconds))
         os.close(tell)
-        return cls(process, answer, time.monotonic(), limit_seconds)
-
-    @property
-    def ends_at(self) -> float:
-        """When it is given up."""
-        return self.started + self.limit_seconds
+        return cls(process, answer)
 
     def end(self) -> Verdict:
-        """Its verdict; it is killed if it is still at work.
+        """Its verdict, once it has ended.
 
         Raises:
             NotTestedError: the tests never imported the module.
         """
-        readable, _, _ = select.select([self.answer], [], [], 0)
-        text = os.read(self.answer, 65536) if readable else b""
-        if not readable:
-            os.kill(self.process, signal.SIGKILL)
-        os.waitpid(self.process, 0)
+        text = os.read(self.answer, 65536)
+        _, status, used = os.wait4(self.process, 0)
         os.close(self.answer)
-        seconds = time.monotonic() - self.started
-        if not readable:
+        seconds = used.ru_utime + used.ru_stime
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL}:
             return Verdict(Outcome.ENDLESS, seconds=seconds)
         by = json.loads(text) if text else "(the interpreter ended)"
         if by == _UNUSED:
@@ -177,19 +172,18 @@ _UNUSED = "(the module is not imported)"
 
 
 def next_to_end(trials: Sequence[Trial]) -> Iterator[Trial]:
-    """Wait until one of them has ended, or its time is over."""
-    patience = max(0.0, min(trial.ends_at for trial in trials) - time.monotonic())
-    readable, _, _ = select.select([trial.answer for trial in trials], [], [], patience)
-    now = time.monotonic()
-    yield from (trial for trial in trials if trial.answer in readable or trial.ends_at <= now)
+    """Wait until one of them has ended."""
+    readable, _, _ = select.select([trial.answer for trial in trials], [], [])
+    yield from (trial for trial in trials if trial.answer in readable)
 
 
-def _tell_and_end(play: Callable[[], str], tell: int) -> NoReturn:
+def _tell_and_end(play: Callable[[], str], tell: int, limit_seconds: int) -> NoReturn:
     """In the fork: never returns."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (limit_seconds, limit_seconds + 1))
     try:
         said = play()
     except BaseException as error:  # noqa: BLE001 - nothing of a fork may go on as the process it was forked from
@@ -226,6 +220,8 @@ class Collected:
     killers: Counter[str] = field(default_factory=Counter)
     first: _FirstFailure = field(default_factory=_FirstFailure)
     items: list[pytest.Item] = field(default_factory=list)
+    callers: dict[str, frozenset[str]] = field(default_factory=dict)
+    """The tests that call a function of the module, by its qualified name."""
 
     def collect_and_run(self) -> None:
         """Collect the tests, and call `run`.
@@ -248,8 +244,37 @@ class Collected:
                 self.run(self)
         return True
 
+    def note_calls(self, limit_seconds: float) -> Verdict:
+        """Play everything once, unchanged, and note which tests call which functions of the module."""
+        calls: dict[str, list[str]] = {}
+        file = str(self.target.path)
+
+        def play() -> str:
+            for item in self.items:
+                called: set[str] = set()
+                sys.setprofile(partial(_note_call, file, called))
+                failed = self._play([item])
+                sys.setprofile(None)
+                if failed:
+                    return failed
+                for name in called:
+                    calls.setdefault(name, []).append(item.nodeid)
+            self._calls_file.write_text(json.dumps(calls), encoding="utf-8")
+            return ""
+
+        trial = Trial.begin(play, limit_seconds)
+        verdict = next(next_to_end([trial])).end()
+        if verdict.outcome is Outcome.SURVIVED:
+            known = json.loads(self._calls_file.read_text(encoding="utf-8"))
+            self.callers = {name: frozenset(nodes) for name, nodes in known.items()}
+        return verdict
+
+    @property
+    def _calls_file(self) -> Path:
+        return FOLDER / f"{self.target.name}-calls.json"
+
     def trial(self, codes: Mapping[str, CodeType], limit_seconds: float) -> Trial:
-        """A fork that plays the tests with some functions changed.
+        """A fork that plays the tests that call some functions, with these changed.
 
         Raises:
             NotTestedError: no test imported the module.
@@ -257,19 +282,25 @@ class Collected:
         module = sys.modules.get(self.target.name)
         if module is None:
             raise NotTestedError(f"no test of {self.target.module} imports it")
+        callers = frozenset().union(*(self.callers.get(name, frozenset()) for name in codes))
+        items = [item for item in self.items if item.nodeid in callers]
+        items.sort(key=lambda item: -self.killers[item.nodeid])
 
         def play() -> str:
             if not patch(module, codes):
                 return "(the changed function can't be called)"
-            return self._play()
+            return self._play(items)
 
         return Trial.begin(play, limit_seconds)
 
-    def _play(self) -> str:
-        """Those that killed others first."""
-        items = sorted(self.items, key=lambda item: -self.killers[item.nodeid])
+    def _play(self, items: Sequence[pytest.Item]) -> str:
         for item, after in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
             if self.first.node:
                 return self.first.node
         return ""
+
+
+def _note_call(file: str, called: set[str], frame: FrameType, event: str, _: object) -> None:
+    if event == "call" and frame.f_code.co_filename == file:
+        called.add(frame.f_code.co_qualname.split(".<locals>")[0])

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -169,7 +169,7 @@ class Exploration:
         FOLDER.mkdir(parents=True, exist_ok=True)
         self.found[found.part] = found
         with self._file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(found)) + "\n")
+            file.write(json.dumps({**asdict(replace(found, plans=Counter())), "plans": found.plans}) + "\n")
 
     def results(self) -> dict[str, list[Found]]:
         """What is known of these parts, by scenario."""

@@ -134,8 +134,8 @@ class Summary:
         )
         selection = (
             "Single faults are played at every request and every piece of news. Pairs of crashes are one behind a\n"
-            f"write and one before one of the first {PAIRS_WITHIN} requests after the restart; before one of the first\n"
-            f"{MORE_PAIRS_WITHIN} in {explored}."
+            f"write and one before one of the {PAIRS_WITHIN} first requests after the restart; before one of the\n"
+            f"{MORE_PAIRS_WITHIN} first in {explored}."
         )
         made = (
             f"Made by `make explore` with Python {platform.python_version()} in {self.cpu_seconds / 60:.0f} minutes of "
