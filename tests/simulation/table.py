@@ -161,6 +161,11 @@ BREAKDOWNS = (
     replace(upgrade("both-lose-pods-in-Settling", then=(
         Step(in_phase(Phase.SETTLING), all_do(lose("2", 1), lose("1", 1))),
     )), environment=WITHOUT_PROMETHEUS),
+    *(
+        upgrade(f"aborted-without-the-old-revision-in-{phase.value}", replace(rolled_back("Aborted"), sizes={"1": 3}),
+                then=(Step(in_phase(phase), all_do(lose("1", 3), annotate("abort", "2"))),))
+        for phase in (Phase.PREPARING, Phase.HEALTH_CHECKING)
+    ),
     replace(upgrade("with-a-stray-pod-for-ever", rolled_back("StrayPods"), then=(
         Step(in_phase(Phase.WATCHING), stray_pod),
     )), environment=WITHOUT_PROMETHEUS),

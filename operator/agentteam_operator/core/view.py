@@ -128,9 +128,21 @@ class View:
         return self.rollout is not None and self.status.active_revision == self.rollout.revision
 
     @cached_property
+    def took_traffic(self) -> bool:
+        """The candidate had passed its gates, and was given traffic."""
+        entered = {entry.phase for entry in self.rollout.transitions} if self.rollout else set()
+        return bool(entered & {Phase.SHIFTING, Phase.SWITCHING})
+
+    @cached_property
     def stranded(self) -> bool:
-        """On the way back, or after it: no pod of the old revision is ready, and some of the candidate's are."""
+        """On the way back, or after it: no pod of the old revision is ready, and some of the candidate's are.
+
+        Only of a candidate that took traffic: one that never passed its gates gets none, whatever becomes of the old
+        revision.
+        """
         if self.phase not in {Phase.ROLLING_BACK, Phase.ROLLED_BACK} or not self.has_base or self.committed:
+            return False
+        if not self.took_traffic:
             return False
         return not (self.blue and self.blue.ready_pods) and bool(self.green and self.green.ready_pods)
 

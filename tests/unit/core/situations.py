@@ -122,6 +122,8 @@ class Situation:
     step: int = 0
     step_held_seconds: float | None = None
     gates_skipped: bool = False
+    took_traffic: bool = False
+    """The candidate has been in Shifting before."""
     blue: RevisionObserved | None = field(default_factory=lambda: revision_of(BLUE))
     green: RevisionObserved | None = field(default_factory=lambda: revision_of(GREEN, 1, 2))
     selects: str | None = None
@@ -209,7 +211,10 @@ class Situation:
             step=self.step,
             step_started_at=None if held is None else ago(held),
             reason=self.reason,
-            transitions=[Transition(phase=self.phase, at=since, reason=self.reason)],
+            transitions=[
+                *([Transition(phase=Phase.SHIFTING, at=ago(self.in_phase_seconds + 30))] if self.took_traffic else []),
+                Transition(phase=self.phase, at=since, reason=self.reason),
+            ],
         )
 
 
@@ -223,10 +228,13 @@ CALM: Mapping[Phase | None, Situation] = {
     Phase.AWAITING_PROMOTION: Situation(Phase.AWAITING_PROMOTION, paused_in=Phase.WATCHING),
     Phase.SWITCHING: Situation(Phase.SWITCHING),
     Phase.SETTLING: Situation(Phase.SETTLING, active=GREEN, selects=GREEN),
-    Phase.ROLLING_BACK: Situation(Phase.ROLLING_BACK, selects=BLUE),
+    Phase.ROLLING_BACK: Situation(Phase.ROLLING_BACK, selects=BLUE, took_traffic=True),
     Phase.COMPLETED: Situation(Phase.COMPLETED, active=GREEN, selects=GREEN),
     Phase.ROLLED_BACK: Situation(
-        Phase.ROLLED_BACK, selects=BLUE, outcomes={BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.FAILED}
+        Phase.ROLLED_BACK,
+        selects=BLUE,
+        took_traffic=True,
+        outcomes={BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.FAILED},
     ),
     Phase.FAILED: Situation(Phase.FAILED, active="", base="", blue=None, outcomes={GREEN: Outcome.FAILED}),
 }

@@ -66,6 +66,12 @@ def test_a_pause_leaves_the_weight_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("phase", [Phase.ROLLING_BACK, Phase.ROLLED_BACK], ids=lambda phase: phase.value)
+def test_a_candidate_that_never_passed_its_gates_gets_no_traffic_though_the_old_revision_died(phase: Phase) -> None:
+    situation = replace(CALM[phase], blue=revision_of(BLUE, 0, 3), green=revision_of(GREEN, 3), took_traffic=False)
+    assert children.traffic_selector(situation.view()) == names.server_selector(TEAM, BLUE)
+
+
+@pytest.mark.parametrize("phase", [Phase.ROLLING_BACK, Phase.ROLLED_BACK], ids=lambda phase: phase.value)
 def test_on_the_way_back_to_a_corpse_the_candidate_goes_on(phase: Phase) -> None:
     situation = replace(
         CALM[phase], blue=revision_of(BLUE, 0, 3), green=revision_of(GREEN, 3), selects=None, endpoints=(GREEN,)
