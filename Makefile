@@ -2,12 +2,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit simulation integration e2e cluster-test bench images crds cluster-up cluster-down
+.PHONY: help setup demo test check unit simulation explore state-machine mutants integration e2e cluster-test bench images crds cluster-up cluster-down
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONSAFEPATH := 1
 export PYTHONPATH := $(CURDIR)
 CLUSTER ?= local
+STEPS ?= 1000000
+EXPLORE ?=
+MUTANTS ?=
 PYTEST := .venv/bin/pytest -q --durations=5
 # What computes goes to two processes; what waits most of the time, for a real API server, to four.
 COMPUTING := -n 2 --dist worksteal
@@ -38,9 +41,18 @@ unit: setup ## unit tests
 	@.venv/bin/python -m tests.cluster build --profile fast
 	$(PYTEST) $(COMPUTING) tests/unit tests/cluster
 
-simulation: setup ## the fault explorer and the judgement's error rates, deterministic part
+simulation: setup ## the fault explorer, the state machine, the judgement's error rates: deterministic part
 	$(call STEP,simulation)
-	$(PYTEST) $(COMPUTING) tests/simulation
+	$(PYTEST) $(COMPUTING) tests/simulation tests/machine
+
+explore: setup ## the whole fault exploration, and docs/benchmarks/fault-exploration.md (EXPLORE="--minutes 10")
+	.venv/bin/python -m tests.simulation explore --out docs/benchmarks $(EXPLORE)
+
+state-machine: setup ## a long walk of decide through anything in any order (STEPS=1000000)
+	.venv/bin/python -m tests.machine --steps $(STEPS)
+
+mutants: setup ## mutation testing of what decides and writes, and docs/benchmarks/mutation.md (MUTANTS="core/view.py")
+	nice -n 15 .venv/bin/python -m tests.mutation --out docs/benchmarks $(MUTANTS)
 
 integration: setup ## tests on a real API server
 	$(call STEP,integration tests on a real API server)

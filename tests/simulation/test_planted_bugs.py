@@ -7,6 +7,9 @@ import pytest
 from tests.simulation.explorer import baseline, disturb, play, singles
 from tests.simulation.faults import Plan
 from tests.simulation.planted import BUGS, Bug
+from tests.simulation.planted_unseen import UNSEEN
+
+ALL_BUGS = (*BUGS, *UNSEEN)
 
 
 async def find(bug: Bug) -> str:
@@ -24,13 +27,13 @@ async def find(bug: Bug) -> str:
     return ""
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name.replace(" ", "-"))
+@pytest.mark.parametrize("bug", ALL_BUGS, ids=lambda bug: bug.name.replace(" ", "-"))
 async def test_is_found(bug: Bug) -> None:
     found = await find(bug)
     print(found)
     assert found, "no plan found it"
 
 
-@pytest.mark.parametrize("name", sorted({bug.scenario for bug in BUGS}))
+@pytest.mark.parametrize("name", sorted({bug.scenario for bug in ALL_BUGS}))
 async def test_there_is_nothing_to_find_without_a_bug(name: str) -> None:
     assert not (await play(Plan(name))).problem
