@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from agentteam_operator.api.revision import revision_hash
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.api.status import AgentTeamStatus, Phase
+from agentteam_operator.api.status import ActionName, AgentTeamStatus, Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.decide import decide
 from agentteam_operator.core.state import Decision
@@ -24,6 +25,11 @@ QUIET_AFTER_TICKS = 12
 LOOK_SECONDS = 5.0
 """`intervalSeconds` of the teams."""
 
+CONVERSATIONS = [{"name": "refund", "turns": [{"user": "I want my money back"}]}]
+HOOKS = [
+    {"name": "smoke", "job": {"image": "smoke:1"}},
+    {"name": "billing", "when": "AfterSwitch", "job": {"image": "smoke:1"}},
+]
 SETTINGS: tuple[dict[str, Any], ...] = (
     {},
     {"replicas": 1},
@@ -34,6 +40,9 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"rollout": {"analysis": {"onInconclusive": "Rollback"}, "promotionTimeoutSeconds": 30}},
     {"rollout": {"analysis": {"onInconclusive": "Promote"}}},
     {"rollout": {"revisionHistoryLimit": 0}},
+    {"rollout": {"conversations": CONVERSATIONS, "hooks": HOOKS}},
+    {"rollout": {"conversations": CONVERSATIONS, "analysis": {"onInconclusive": "Promote"}}},
+    {"rollout": {"autoPromote": False, "promotionTimeoutSeconds": 30}},
     {"suspend": True},
     {"replicas": None, "autoscaling": {"minReplicas": 2, "maxReplicas": 6, "targetCPUUtilization": 70}},
 )
@@ -49,7 +58,9 @@ class TeamMachine(RuleBasedStateMachine):
         super().__init__()
         self.model = Model()
 
-    @initialize(fields=st.sampled_from(SETTINGS), served=st.sampled_from([True, True, True, False]))
+    @initialize(
+        fields=st.sampled_from([{}] * len(SETTINGS) + [*SETTINGS]), served=st.sampled_from([True, True, True, False])
+    )
     def begins(self, fields: dict[str, Any], *, served: bool) -> None:
         """Mostly with a version that serves and another one that was applied just now."""
         self.model.fields = {} if fields.get("suspend") else fields
@@ -85,7 +96,7 @@ class TeamMachine(RuleBasedStateMachine):
         for action in decision.actions[:actions]:
             checks.before(model, model.status, action)
             model.carry_out(action)
-            changed |= type(action).__name__ != "EmitEvent"
+            changed |= type(action).__name__ not in {"EmitEvent", "Notify"}
         return changed
 
     @rule()
@@ -106,7 +117,7 @@ class TeamMachine(RuleBasedStateMachine):
         self.model.catch_up()
         for revision in self.model.revisions:
             self.model.set_pods(revision, ready=True, waiting_reason="", restarts=0)
-        self.probe_ends(succeeded=True)
+        self.jobs_end(succeeded=True, inconclusive=False)
         self.model.catch_up()
         for _ in range(max(1, round(seconds / LOOK_SECONDS))):
             self.model.pass_time(min(seconds, LOOK_SECONDS))
@@ -153,13 +164,14 @@ class TeamMachine(RuleBasedStateMachine):
         if live is not None:
             self.model.revisions[revision] = type(live)(**{**_fields(live), "pods": ()})
 
-    @precondition(lambda self: self.model.probe is not None)
-    @rule(succeeded=st.booleans())
-    def probe_ends(self, *, succeeded: bool) -> None:
-        """The health check's Job comes to a verdict."""
-        probe = self.model.probe
-        if probe is not None and not probe.finished:
-            self.model.probe = type(probe)(True, succeeded, "", probe.attempt, probe.created_at)  # noqa: FBT003
+    @precondition(lambda self: bool(self.model.jobs))
+    @rule(succeeded=st.booleans(), inconclusive=st.booleans())
+    def jobs_end(self, *, succeeded: bool, inconclusive: bool) -> None:
+        """The checks' Jobs come to their verdicts."""
+        for name, job in self.model.jobs.items():
+            if not job.finished:
+                ended = replace(job, finished=True, succeeded=succeeded, inconclusive=inconclusive and not succeeded)
+                self.model.jobs[name] = ended
 
     @rule(strays=st.sampled_from([frozenset[str](), frozenset({"stray"})]))
     def strays_come_and_go(self, strays: frozenset[str]) -> None:
@@ -194,12 +206,15 @@ class TeamMachine(RuleBasedStateMachine):
         self.model.fields = fields
 
     @rule(
-        word=st.sampled_from([names.ANNOTATION_ABORT, names.ANNOTATION_PROMOTE]),
-        revision=st.sampled_from([*REVISIONS, ""]),
+        word=st.sampled_from([*map(names.action_annotation, ActionName)]),
+        revision=st.sampled_from([*REVISIONS, "candidate", "active", ""]),
+        nonce=st.sampled_from(["", "/1", "/2"]),
     )
-    def people_annotate(self, word: str, revision: str) -> None:
+    def people_annotate(self, word: str, revision: str, nonce: str) -> None:
         """A person's word, or its removal."""
-        self.model.annotations = {word: revision} if revision else {}
+        status = self.model.status
+        named = {"candidate": status.candidate_revision, "active": status.active_revision}.get(revision, revision)
+        self.model.annotations = {word: f"{named}{nonce}"} if named else {}
 
     @precondition(lambda self: self.model.status.rollout is not None)
     @rule()

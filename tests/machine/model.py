@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
-from agentteam_operator.api.revision import revision_document, revision_hash
+import yaml
+from agentteam_operator.api.revision import revision_hash
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.core import names
+from agentteam_operator.core.actions import target_in_force
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
 from agentteam_operator.core.state import (
     Action,
@@ -19,10 +22,10 @@ from agentteam_operator.core.state import (
     DeleteObject,
     EmitEvent,
     Environment,
+    JobObserved,
     Observed,
     PodCounters,
     PodObserved,
-    ProbeObserved,
     Refusal,
     RevisionObserved,
     ScaleDeployment,
@@ -30,6 +33,7 @@ from agentteam_operator.core.state import (
     Snapshot,
     TeamRef,
 )
+from agentteam_operator.core.telling import Notify
 
 from tests.simulation.specs import spec
 
@@ -38,6 +42,13 @@ ENVIRONMENT = Environment(default_image="agent:1", builder_version="0.1.0", metr
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 RUNS_PER_SECOND = 10.0
 VERSIONS = ("1", "2", "3")
+
+
+@cache
+def _parsed(text: str) -> Mapping[str, Any]:
+    """Parsing takes some milliseconds, and it is always the same few documents."""
+    document: Mapping[str, Any] = yaml.safe_load(text)
+    return document
 
 
 @dataclass(slots=True)
@@ -55,7 +66,7 @@ class Model:
     """app.yaml of each revision's ConfigMap."""
     service: ServiceObserved | None = None
     children: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    probe: ProbeObserved | None = None
+    jobs: dict[str, JobObserved] = field(default_factory=dict)
     strays: frozenset[str] = frozenset()
     refused_kinds: frozenset[str] = frozenset()
     refusals: tuple[Refusal, ...] = ()
@@ -79,19 +90,25 @@ class Model:
             team=TeamRef("sim", TEAM, "uid-team", 1, "11", dict(self.annotations)),
             status=self.status,
             spec=wanted,
-            target=revision_hash(wanted),
+            target=target_in_force(revision_hash(wanted), self.status),
+            spec_target=revision_hash(wanted),
             revisions={
                 name: replace(live_one, document=self.documents.get(name) if live else None)
                 for name, live_one in self.revisions.items()
             },
             active_service=self.service,
             children=dict(self.children),
-            probe=self.probe,
+            jobs=dict(self.jobs),
+            preview_endpoints=self._previewed(),
             stray_pods=self.strays,
             snapshot=self.snapshot(),
             refusals=self.refusals,
             live=live,
         )
+
+    def _previewed(self) -> frozenset[str]:
+        preview = self.children.get(("Service", names.preview_service(TEAM)))
+        return frozenset(self.selected(preview["spec"]["selector"])) if preview else frozenset()
 
     def snapshot(self) -> Snapshot | None:
         """What Prometheus says now."""
@@ -153,7 +170,7 @@ class Model:
     def carry_out(self, action: Action) -> None:
         """Do what was decided, unless the API server refuses this kind."""
         match action:
-            case EmitEvent():
+            case EmitEvent() | Notify():
                 return
             case CreateObject(manifest) | ApplyObject(manifest):
                 key = manifest["kind"], manifest["metadata"]["name"]
@@ -187,17 +204,17 @@ class Model:
             held = self.service.endpoints if self.service else frozenset()
             self.service = ServiceObserved(dict(manifest["spec"]["selector"]), str(self.count), held)
         elif kind == "Job":
-            attempt = int(name.rpartition("-")[2])
-            self.probe = ProbeObserved(finished=False, succeeded=False, attempt=attempt, created_at=self.now)
+            self.jobs[name] = JobObserved(finished=False, succeeded=False, created_at=self.now)
         elif kind in {"Deployment", "ConfigMap"}:
             self._make_revision(kind, self._revision_of(name), manifest)
 
     def _make_revision(self, kind: str, revision: str, manifest: Mapping[str, Any]) -> None:
         live = self.revisions.get(revision)
         if live is None:
-            live = RevisionObserved(revision, self.now, "", 0, "agent:1", self._version_of(revision))
+            version = manifest["metadata"]["labels"].get(names.LABEL_VERSION, "")
+            live = RevisionObserved(revision, self.now, "", 0, "agent:1", version)
         if kind == "ConfigMap":
-            self.documents[revision] = self._document(revision)
+            self.documents[revision] = _parsed(manifest["data"][names.CONFIG_KEY])
             live = replace(live, config_uid=f"uid-{self.count}")
         else:
             replicas = manifest["spec"]["replicas"]
@@ -206,25 +223,11 @@ class Model:
             )
         self.revisions[revision] = live
 
-    def _version_of(self, revision: str) -> str:
-        return next(version for version in VERSIONS if revision_hash(AgentTeamSpec.parse(spec(version))) == revision)
-
-    def _document(self, revision: str) -> Mapping[str, Any]:
-        document = revision_document(
-            AgentTeamSpec.parse(spec(self._version_of(revision))),
-            name=TEAM,
-            namespace="sim",
-            default_image=ENVIRONMENT.default_image,
-            builder_version=ENVIRONMENT.builder_version,
-        )
-        found: Mapping[str, Any] = document.to_document()
-        return found
-
     def _remove(self, key: tuple[str, str]) -> None:
         kind, name = key
         self.children.pop(key, None)
         if kind == "Job":
-            self.probe = None
+            self.jobs.pop(name, None)
         revision = self._revision_of(name)
         live = self.revisions.get(revision)
         if live is None or kind not in {"Deployment", "ConfigMap"}:

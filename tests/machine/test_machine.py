@@ -10,7 +10,7 @@ from tests.machine.machine import TeamMachine
 from tests.simulation.planted import BUGS
 
 SHORT = settings(
-    max_examples=30,
+    max_examples=60,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

@@ -20,6 +20,8 @@ class Behaviour:
     converses: bool = True
     """What the golden conversations find."""
     passes_hooks: bool = True
+    hooks_end: bool = True
+    """Else a hook's Job goes on for ever."""
     spoilt_by_traffic: bool = False
     """Its checks fail once it has all the traffic."""
     shares_faults: bool = False

@@ -263,6 +263,9 @@ class Controllers:
         job = self.server.objects.get(("Job", name))
         if job is None or job["metadata"]["uid"] != uid:
             return
+        is_hook = job["metadata"]["annotations"][names.ANNOTATION_CHECK].startswith(names.hook_check(""))
+        if is_hook and not self.behaviour_of(job).hooks_end:
+            return
         good, verdict = self._verdict(job)
         ended = {"terminated": {"exitCode": 0 if good else 1, "message": json.dumps(verdict)}}
         container = {"name": "probe", "restartCount": 0, "state": ended}

@@ -47,6 +47,7 @@ from tests.simulation.stories import (
     NO_IMAGE,
     QUIET,
     SLOW,
+    SUPERSEDED,
     UNHEALTHY,
     UPGRADED,
     create,
@@ -55,7 +56,7 @@ from tests.simulation.stories import (
     upgrade,
 )
 from tests.simulation.table import EVERY_RULE
-from tests.simulation.tested import MANUAL_PROMOTIONS, TESTED
+from tests.simulation.tested import MANUAL_PROMOTIONS, TESTED, TESTS_CUT_SHORT
 from tests.simulation.told import TOLD
 from tests.simulation.unreadable import UNREADABLE
 from tests.simulation.world import ENVIRONMENT
@@ -156,13 +157,6 @@ ABORTED = rolled_back("Aborted")
 ABORTS = tuple(
     upgrade(f"aborted-in-{phase.value}", ABORTED, then=(Step(in_phase(phase), annotate("abort", "2")),))
     for phase in ON_TRIAL
-)
-
-SUPERSEDED = End(
-    Phase.COMPLETED,
-    active="3",
-    outcomes={"1": Outcome.SUCCESSFUL, "2": Outcome.CANCELLED, "3": Outcome.SUCCESSFUL},
-    sizes={"3": 3},
 )
 
 SUPERSESSIONS = tuple(
@@ -292,6 +286,7 @@ ALL = {
         *SUPERSESSIONS,
         *REVERSIONS,
         *TESTED,
+        *TESTS_CUT_SHORT,
         *MANUAL_PROMOTIONS,
         *PAUSES,
         *REFUSED,

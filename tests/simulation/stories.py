@@ -31,6 +31,13 @@ UNHEALTHY = Behaviour(healthy=False)
 CREATED = End(Phase.COMPLETED, active="1", outcomes={"1": Outcome.SUCCESSFUL}, sizes={"1": 3})
 UPGRADED = End(Phase.COMPLETED, active="2", outcomes={"1": Outcome.SUCCESSFUL, "2": Outcome.SUCCESSFUL}, sizes={"2": 3})
 
+SUPERSEDED = End(
+    Phase.COMPLETED,
+    active="3",
+    outcomes={"1": Outcome.SUCCESSFUL, "2": Outcome.CANCELLED, "3": Outcome.SUCCESSFUL},
+    sizes={"3": 3},
+)
+
 
 def rolled_back(reason: str, size: int = 3) -> End:
     """Version 1 serves as before, and version 2 is remembered for its fault."""

@@ -8,9 +8,10 @@ from typing import Any
 from agentteam_operator.api.status import Phase
 
 from tests.simulation.behaviour import Behaviour
-from tests.simulation.scenario import Scenario, Step, annotate, apply, at_once, in_phase
+from tests.simulation.scenario import Scenario, Step, after, all_do, annotate, apply, at_once, in_phase
 from tests.simulation.specs import spec
-from tests.simulation.stories import CREATED, IMMEDIATE, UPGRADED, given_up, rolled_back, upgrade
+from tests.simulation.stories import CREATED, IMMEDIATE, QUIET, SUPERSEDED, UPGRADED, given_up, rolled_back, upgrade
+from tests.simulation.table import breaks, call_invalid, replaced_while_probed
 
 CONVERSATIONS: dict[str, Any] = {
     "conversations": [{"name": "refund", "turns": [{"user": "I want my money back"}]}],
@@ -20,6 +21,7 @@ BEFORE: dict[str, Any] = {"name": "smoke", "job": {"image": "smoke:1"}, "timeout
 AFTER: dict[str, Any] = {"name": "billing", "when": "AfterSwitch", "job": {"image": "smoke:1"}, "timeoutSeconds": 20}
 ALL_TESTS: dict[str, Any] = {**CONVERSATIONS, "hooks": [BEFORE, AFTER]}
 MANUAL: dict[str, Any] = {"autoPromote": False}
+FORGOTTEN: dict[str, Any] = {"promotionTimeoutSeconds": 30}
 
 MUTE = Behaviour(converses=False)
 REFUSED_BY_HOOKS = Behaviour(passes_hooks=False)
@@ -86,6 +88,34 @@ TESTED = (
     ),
 )
 
+ENDLESS = Behaviour(hooks_end=False)
+
+TESTS_CUT_SHORT = (
+    upgrade("superseded-in-Testing", SUPERSEDED, rollout=CONVERSATIONS, then=(
+        Step(in_phase(Phase.TESTING), apply("3", rollout=CONVERSATIONS)),
+    )),
+    upgrade("aborted-in-Testing", rolled_back("Aborted"), rollout=CONVERSATIONS, then=(
+        Step(in_phase(Phase.TESTING), annotate("abort", "2")),
+    )),
+    upgrade("broken-in-Testing", rolled_back("ContainerConfigError"), rollout=CONVERSATIONS, then=(
+        Step(in_phase(Phase.TESTING), breaks("2")),
+    )),
+    replace(
+        upgrade("tests-invalid", rolled_back("WriteRefused"), rollout=CONVERSATIONS),
+        steps=(Step(at_once, all_do(call_invalid("Job"), apply("2", rollout=CONVERSATIONS))),),
+    ),
+    upgrade("pod-replaced-while-tested", rollout=CONVERSATIONS, then=(
+        Step(after(1, in_phase(Phase.TESTING)), replaced_while_probed),
+    )),
+    upgrade("hook-never-ends", rolled_back("CheckTimeout"), two=ENDLESS, rollout={"hooks": [BEFORE]}),
+    upgrade("hook-never-ends-after-switch", rolled_back("CheckTimeout"), two=ENDLESS, rollout={"hooks": [AFTER]}),
+    upgrade("quiet-immediate-looked-at-again", runs_per_second=QUIET, rollout=IMMEDIATE, then=(
+        Step(in_phase(Phase.AWAITING_PROMOTION), annotate("resume", "2")),
+        Step(in_phase(Phase.SETTLING), annotate("resume", "2")),
+        Step(in_phase(Phase.AWAITING_PROMOTION), annotate("promote", "2")),
+    )),
+)  # fmt: skip
+
 MANUAL_PROMOTIONS = (
     upgrade("by-hand", rollout=MANUAL, then=(
         Step(in_phase(Phase.AWAITING_PROMOTION), annotate("promote", "2")),
@@ -96,6 +126,10 @@ MANUAL_PROMOTIONS = (
     upgrade("by-hand-refused", rolled_back("Aborted"), rollout=MANUAL, then=(
         Step(in_phase(Phase.AWAITING_PROMOTION), annotate("abort", "2")),
     )),
-    upgrade("by-hand-forgotten", rolled_back("PromotionTimeout"), rollout={**MANUAL, "promotionTimeoutSeconds": 30}),
+    upgrade("by-hand-forgotten", rolled_back("PromotionTimeout"), rollout={**MANUAL, **FORGOTTEN}),
+    Scenario("create-paused-and-forgotten", (
+        Step(at_once, apply("1", rollout=FORGOTTEN)),
+        Step(in_phase(Phase.PREPARING), annotate("pause", "1")),
+    ), given_up("PromotionTimeout"), first=None),
     Scenario("create-by-hand", (Step(at_once, apply("1", rollout=MANUAL)),), CREATED, first=None),
 )  # fmt: skip

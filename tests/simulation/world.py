@@ -61,7 +61,7 @@ class Record:
 
     def __deepcopy__(self, _: object) -> Record:
         """What happened doesn't change any more: copies of a run share it."""
-        return Record(list(self.lines), list(self.calls), list(self.news), self.writes)
+        return Record(list(self.lines), list(self.calls), list(self.news), list(self.tellings), self.writes)
 
 
 class World:

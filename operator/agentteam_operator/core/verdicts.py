@@ -156,6 +156,7 @@ def _skipped(view: View) -> GateStatus:
 def record(view: View, to: Phase, found: Finding) -> AgentTeamStatus:
     """The status with the verdict of the gate that the phase being left stands for."""
     source = view.phase
+    view = _with_gates(view, tuple(_checked(view)))  # a phase may be entered and left in one tick
     failed = to in {Phase.ROLLING_BACK, Phase.FAILED}
     if failed and found.reason in _LATE:
         return _with_gates(view, tuple(_late(view, found))).status

@@ -12,7 +12,7 @@ from agentteam_operator.core.decide import advance, decide
 from agentteam_operator.core.state import CreateObject, JobObserved
 from agentteam_operator.core.verdicts import judge
 
-from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, NOW, TESTED, Situation, ago, revision_of
+from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, NOW, TESTED, Situation, ago, revision_of, verdict
 
 ALL_READY = revision_of(GREEN, 3)
 PASSED = JobObserved(finished=True, succeeded=True, message="9 of 9", value="9 of 9", threshold="6 of 9", samples=9)
@@ -85,6 +85,15 @@ def test_each_finding_is_a_gate_with_what_was_measured() -> None:
     )
 
 
+def test_a_check_that_ended_before_its_phase_began_is_a_gate_all_the_same() -> None:
+    """The status was lost: what its Jobs had found by then is read in the tick that comes to their phase."""
+    preparing = replace(CALM[Phase.PREPARING], green=ALL_READY, probe=PASSED)
+    rollout = decide(preparing.observed(), ENVIRONMENT, NOW).status.rollout
+    assert rollout is not None
+    assert rollout.phase is Phase.SHIFTING
+    assert {gate.name: gate.verdict for gate in rollout.gates}[HEALTH] is Verdict.PASSED
+
+
 def test_the_line_for_whoever_was_woken_names_what_is_waited_for() -> None:
     view = replace(TESTING, jobs={CONVERSATIONS: PASSED}).view()
     assert view.rollout is not None
@@ -125,6 +134,14 @@ def test_what_both_revisions_fail_after_the_switch_holds_nothing_up() -> None:
     rollout = advance(replace(SETTLING, probe=PASSED, jobs=jobs, in_phase_seconds=120.0).view()).rollout
     assert rollout is not None
     assert rollout.phase is Phase.COMPLETED
+
+
+def test_a_check_that_is_still_to_come_is_not_passed_over_by_the_metrics() -> None:
+    """The metrics' time and their hold are over, and their verdict is good: the hook has longer than that."""
+    late = replace(SETTLING, probe=PASSED, jobs={CONVERSATIONS: PASSED}, in_phase_seconds=200.0)
+    rollout = advance(replace(late, judgement=verdict(Verdict.PASSED)).view()).rollout
+    assert rollout is not None
+    assert rollout.phase is Phase.SETTLING
 
 
 def test_settling_has_time_for_its_checks() -> None:

@@ -127,7 +127,12 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
 UNDECIDED: Mapping[Phase, Mapping[str, Any]] = {
     Phase.SHIFTING: {"in_phase_seconds": LONG, "step_held_seconds": LONG},
     Phase.WATCHING: {"in_phase_seconds": LONG},
-    Phase.SETTLING: {"in_phase_seconds": LONG, "green": ALL_READY, "rollout": {"traffic": {"mode": "Immediate"}}},
+    Phase.SETTLING: {
+        "in_phase_seconds": LONG,
+        "green": ALL_READY,
+        "probe": PASSED,
+        "rollout": {"traffic": {"mode": "Immediate"}},
+    },
 }
 """When a verdict should long have been there."""
 

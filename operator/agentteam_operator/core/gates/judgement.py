@@ -149,6 +149,8 @@ def undecided(view: View) -> Finding | None:
         return None
     if _seconds_since_due(view) < INCONCLUSIVE_HOLD_SECONDS:
         return None
+    if checks.unfinished(view) and not view.overdue:  # they have a time of their own, and may decide it
+        return None
     return None if _only_time_is_missing(view) else Finding("Inconclusive", _undecided_words(view, view.rollout))
 
 

@@ -31,8 +31,11 @@ HOPELESS = {
 """Waiting reasons that time alone doesn't mend, and what the rollout calls them."""
 
 
-_FINAL = frozenset({"Aborted", "ConversationsFailed", "HookFailed", "SharedFault", "CheckTimeout"})
-"""Reasons for which a first revision isn't looked at again by itself: a person's word, and tests, which cost money."""
+_FINAL = frozenset({"Aborted", "PromotionTimeout", "ConversationsFailed", "HookFailed", "SharedFault", "CheckTimeout"})
+"""Reasons for which a first revision isn't looked at again by itself.
+
+A person said no, or didn't say yes; or it failed tests, which cost money.
+"""
 
 
 def ready(view: View) -> Finding | None:
