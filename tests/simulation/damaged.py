@@ -7,6 +7,7 @@ from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 
 from tests.simulation.behaviour import Behaviour
+from tests.simulation.faults import CRASHES
 from tests.simulation.pods import is_ready
 from tests.simulation.scenario import End, Scenario, Step, after, all_do, apply, at_once, in_phase
 from tests.simulation.specs import revision
@@ -57,6 +58,7 @@ def config_removed(phase: Phase, end: End, two: Behaviour) -> Scenario:
         ),
         end,
         behaviours={"2": two},
+        spared=CRASHES,  # the operator makes the ConfigMap anew if it has read it since its own start
     )
 
 

@@ -35,6 +35,10 @@ class Played:
     problem: str = ""
 
 
+_MEASURED = frozenset({"MetricsFound"})
+"""Conditions that hang on whether there was a look at the metrics before a rollout was broken off."""
+
+
 def end_state(world: World) -> dict[str, Any]:
     """What is compared: everything that is there, but for times, identities and measured values."""
     objects = {
@@ -57,7 +61,9 @@ def _status(world: World) -> dict[str, Any]:
         "team": (status.phase, status.reason, status.active_revision, status.stable_revision, status.selector),
         "candidate": status.candidate_revision,
         "ready": status.ready,
-        "conditions": sorted((entry.type, entry.status, entry.reason) for entry in status.conditions),
+        "conditions": sorted(
+            (entry.type, entry.status, entry.reason) for entry in status.conditions if entry.type not in _MEASURED
+        ),
         "revisions": [
             (entry.hash, entry.version, entry.outcome, entry.reason, entry.image) for entry in status.revisions
         ],
@@ -92,9 +98,11 @@ def _gates(rollout: RolloutStatus) -> list[tuple[str, str]]:
 def singles(undisturbed: Played) -> Iterator[Plan]:
     """Every fault at every request and every piece of news of the story, and whenever somebody is told."""
     name = undisturbed.plan.scenario
+    spared = ALL[name].spared
     for call in undisturbed.record.calls[undisturbed.first_call :]:
         for fault in OF_WRITES if call.is_write else OF_READS:
-            yield Plan(name, (Strike(call.number, fault),))
+            if fault not in spared:
+                yield Plan(name, (Strike(call.number, fault),))
     for number in range(undisturbed.first_news, len(undisturbed.record.news)):
         for fault in OF_NEWS:
             yield Plan(name, (Strike(number, fault),))
@@ -109,7 +117,8 @@ def crash_pairs(undisturbed: Played, within: int) -> Iterator[Plan]:
     Nothing is left of the first process by then, so that the second crash meets a recovery half done.
     """
     for call in undisturbed.record.calls[undisturbed.first_call :]:
-        for later in range(call.number + 1, call.number + 1 + within) if call.is_write else ():
+        strikable = call.is_write and Fault.CRASH_AFTER not in ALL[undisturbed.plan.scenario].spared
+        for later in range(call.number + 1, call.number + 1 + within) if strikable else ():
             strikes = Strike(call.number, Fault.CRASH_AFTER), Strike(later, Fault.CRASH_BEFORE)
             yield Plan(undisturbed.plan.scenario, strikes)
 

@@ -53,6 +53,10 @@ OF_NEWS = (Fault.WATCH_STALLS, Fault.NEWS_LOST)
 OF_TELLING = (Fault.DIES_UNSAID, Fault.DIES_SAID, Fault.RECEIPT_LOST, Fault.UNREACHABLE)
 
 
+CRASHES = frozenset({Fault.CRASH_BEFORE, Fault.CRASH_AFTER, Fault.STALE_START})
+"""After which nothing is left of what the process remembered."""
+
+
 class Crash(BaseException):
     """The operator's process is gone: nothing in it may catch this."""
 

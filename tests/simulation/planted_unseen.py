@@ -16,7 +16,6 @@ from agentteam_operator.core.state import EmitEvent, TeamRef
 from agentteam_operator.core.view import View
 from agentteam_operator.kube.errors import Retryable
 from agentteam_operator.observe.store import Store
-from agentteam_operator.reconcile import Reconciler
 
 from tests.simulation.faults import Fault
 from tests.simulation.planted import Bug
@@ -25,11 +24,6 @@ from tests.simulation.planted import Bug
 def _lists_take_nothing_away() -> AbstractContextManager[object]:
     """Never observed: what went while nobody watched stays in the cache."""
     return mock.patch.object(Store, "keep")
-
-
-def _nobody_comes_back_after_a_failure() -> AbstractContextManager[object]:
-    """Never observed: a write that failed isn't tried again before something else happens."""
-    return mock.patch.object(Reconciler, "_again_later")
 
 
 def _a_lost_answer_is_an_answer() -> AbstractContextManager[object]:
@@ -69,7 +63,6 @@ UNSEEN = (
         "upgrade-blue-removed-while-preparing",
         (Fault.NEWS_LOST,),
     ),
-    Bug("nobody comes back after a failure", _nobody_comes_back_after_a_failure, "status-lost", (Fault.SERVER_ERROR,)),
     Bug("an Event that failed counts as told", _a_lost_answer_is_an_answer, "create", (Fault.SERVER_ERROR,)),
     Bug(
         "traffic follows transitions only",

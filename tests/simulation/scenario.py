@@ -9,6 +9,7 @@ from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core.state import Environment
 
 from tests.simulation.behaviour import Behaviour
+from tests.simulation.faults import Fault
 from tests.simulation.specs import revision, spec
 from tests.simulation.world import ENVIRONMENT, World
 
@@ -59,6 +60,8 @@ class Scenario:
     """Notifiers that never answer."""
     seconds: float = 600.0
     """Longest time that the story may take, undisturbed or not."""
+    spared: frozenset[Fault] = frozenset()
+    """Faults that may change the end, by what docs/rollout.md says: such as crashes where memory is all there is."""
     may_differ: tuple[str, ...] = ()
     """Parts of the compared end that hang on the moment at which somebody acts, by their path."""
 

@@ -1,0 +1,116 @@
+"""What the gates of readiness and health make of the edges: found by mutants that nothing else noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from agentteam_operator.api.status import Phase
+from agentteam_operator.core.gates import Finding, pods
+from agentteam_operator.core.state import ProbeObserved
+from agentteam_operator.core.view import View
+
+from tests.unit.core.situations import BLUE, CALM, GREEN, OTHER, Situation, ago, revision_of
+
+PREPARING = CALM[Phase.PREPARING]
+CHECKING = replace(CALM[Phase.HEALTH_CHECKING], green=revision_of(GREEN, 3))
+FAILED = CALM[Phase.FAILED]
+CRASHING = revision_of(GREEN, 0, 1, "CrashLoopBackOff")
+WHOLE = revision_of(GREEN, 3)
+FAULT = ProbeObserved(finished=True, succeeded=False, created_at=ago(30))
+"""Pods are created 30 s ago, too."""
+
+
+def terminating(situation: Situation) -> Situation:
+    green = situation.green
+    assert green is not None
+    going = tuple(replace(pod, terminating=True) for pod in green.pods)
+    return replace(situation, green=replace(green, pods=going))
+
+
+@pytest.mark.parametrize(
+    ("gate", "situation"),
+    [
+        (pods.broken, terminating(replace(PREPARING, green=CRASHING))),
+        (pods.ready, replace(CHECKING, green=replace(WHOLE, replicas=0))),
+        (pods.ready_and_known, replace(PREPARING, gates_skipped=True)),
+        (pods.healthy, replace(CHECKING, probe=ProbeObserved(finished=False, succeeded=True))),
+        (pods.probed_others, replace(CHECKING, probe=FAULT)),
+        (pods.probed_others, replace(CHECKING, probe=replace(FAULT, succeeded=True, created_at=ago(60)))),
+        (
+            pods.fewer_than_before,
+            replace(CALM[Phase.SETTLING], overdue=True, blue=None, green=revision_of(GREEN, 0, 3)),
+        ),
+        (pods.recovered, replace(FAILED, green=WHOLE, reason="ReadyTimeout", base=BLUE, blue=revision_of(BLUE))),
+        (pods.recovered, replace(FAILED, green=WHOLE, reason="ReadyTimeout", target=OTHER)),
+        (pods.recovered, replace(FAILED, green=WHOLE, reason="Aborted")),
+        (pods.recovered, replace(FAILED, green=WHOLE, reason="NameConflict")),
+        (pods.unhealthy, replace(CHECKING, green=replace(WHOLE, pods=WHOLE.pods[:2]), probe=FAULT)),
+    ],
+    ids=[
+        "one-on-its-way-out-is-not-broken",
+        "pods-that-the-Deployment-no-longer-wants-do-not-count",
+        "a-known-revision-has-to-be-ready-too",
+        "a-probe-has-to-be-finished",
+        "pods-as-old-as-the-probe-were-asked",
+        "a-probe-that-passed-asked-the-right-ones",
+        "no-old-revision-has-no-more-pods",
+        "with-an-old-revision-nothing-recovers",
+        "what-the-spec-no-longer-asks-for-does-not-recover",
+        "what-a-person-refused-does-not-recover",
+        "what-is-in-the-way-of-the-spec-is-mended-first",
+        "a-probe-whose-pod-went-says-nothing",
+    ],
+)
+def test_finds_nothing(gate: Callable[[View], Finding | None], situation: Situation) -> None:
+    assert gate(situation.view()) is None
+
+
+@pytest.mark.parametrize(
+    ("gate", "situation", "words"),
+    [
+        (pods.broken, replace(PREPARING, green=CRASHING), f"pod chat-{GREEN}-x0: CrashLoopBackOff"),
+        (
+            pods.healthy,
+            replace(CHECKING, probe=ProbeObserved(finished=True, succeeded=True)),
+            "all required components",
+        ),
+        (
+            pods.healthy,
+            replace(CHECKING, probe=ProbeObserved(finished=True, succeeded=True, message="all well")),
+            "all well",
+        ),
+        (pods.unhealthy, replace(CHECKING, probe=FAULT), "the probe Job failed without a word"),
+        (pods.unhealthy, replace(CHECKING, probe=replace(FAULT, message="no key")), "no key"),
+        (pods.recovered, replace(FAILED, green=WHOLE, reason="ReadyTimeout"), "3 of 3 pods ready; its health"),
+    ],
+    ids=["never-restarted", "healthy", "healthy-in-words", "faulty", "faulty-in-words", "recovered"],
+)
+def test_says_what_it_found(gate: Callable[[View], Finding | None], situation: Situation, words: str) -> None:
+    found = gate(situation.view())
+    assert found is not None
+    assert found.message.startswith(words)
+    assert "restarted" not in found.message
+
+
+def test_says_how_often_a_pod_was_restarted() -> None:
+    crashed = replace(CRASHING, pods=tuple(replace(pod, restarts=3, message="no key") for pod in CRASHING.pods))
+    found = pods.broken(replace(PREPARING, green=crashed).view())
+    assert found is not None
+    assert found.message.endswith("restarted 3 times: no key")
+
+
+@pytest.mark.parametrize(
+    ("situation", "words"),
+    [
+        (replace(CALM[Phase.SETTLING], green=None), "0 of 3 pods ready"),
+        (replace(CALM[Phase.SETTLING], green=revision_of(GREEN, 1, 2, "ErrImagePull")), "1 of 3 pods ready; pod chat-"),
+        (replace(CALM[Phase.SETTLING], green=WHOLE), ""),
+    ],
+    ids=["its-Deployment-is-gone", "and-why", "none-is-missing"],
+)
+def test_says_how_many_pods_are_missing(situation: Situation, words: str) -> None:
+    said = pods.too_few_words(situation.view())
+    assert said.startswith(words)
+    assert bool(said) == bool(words)
