@@ -27,7 +27,8 @@ def before(model: Model, status: AgentTeamStatus, action: Action) -> None:
 def _traffic_is_safe(model: Model, status: AgentTeamStatus, selector: Mapping[str, str]) -> None:
     rollout = status.rollout
     assert selector[names.LABEL_TEAM] == TEAM, "1: the Service selects this team's pods alone"
-    if model.service is not None and any(model.selected(model.service.selector)):
+    # With pods of nobody about, the Service is narrowed to the active revision, whatever its pods are doing.
+    if model.service is not None and not model.strays and any(model.selected(model.service.selector)):
         assert any(model.selected(selector)), "1: the Service isn't pointed from ready pods at none"
     revision = selector.get(names.LABEL_REVISION)
     assert rollout is not None, "4: without a rollout nothing is selected"

@@ -138,7 +138,8 @@ class Model:
     def catch_up(self) -> None:
         """Deployments make and take away pods, and the EndpointSlices follow."""
         for name, live in list(self.revisions.items()):
-            pods = sorted(live.pods, key=lambda pod: not pod.ready)[: live.replicas if live.deployment_uid else 0]
+            staying = sorted((pod for pod in live.pods if not pod.terminating), key=lambda pod: not pod.ready)
+            pods = staying[: live.replicas if live.deployment_uid else 0]
             while len(pods) < live.replicas and live.deployment_uid:
                 pods.append(self._pod(name))
             self.revisions[name] = replace(live, pods=tuple(pods))

@@ -20,6 +20,7 @@ CRASHING = revision_of(GREEN, 0, 1, "CrashLoopBackOff")
 WHOLE = revision_of(GREEN, 3)
 FAULT = ProbeObserved(finished=True, succeeded=False, created_at=ago(30))
 """Pods are created 30 s ago, too."""
+ONE_IS_NEW = replace(WHOLE, pods=(replace(WHOLE.pods[0], created_at=ago(5)), *WHOLE.pods[1:]))
 
 
 def terminating(situation: Situation) -> Situation:
@@ -47,6 +48,9 @@ def terminating(situation: Situation) -> Situation:
         (pods.recovered, replace(FAILED, green=WHOLE, reason="Aborted")),
         (pods.recovered, replace(FAILED, green=WHOLE, reason="NameConflict")),
         (pods.unhealthy, replace(CHECKING, green=replace(WHOLE, pods=WHOLE.pods[:2]), probe=FAULT)),
+        (pods.unhealthy, replace(CHECKING, green=ONE_IS_NEW, probe=FAULT)),
+        (pods.unhealthy, replace(CHECKING, probe=replace(FAULT, succeeded=True))),
+        (pods.probed_others, replace(CHECKING, probe=replace(FAULT, finished=False, created_at=ago(60)))),
     ],
     ids=[
         "one-on-its-way-out-is-not-broken",
@@ -61,6 +65,9 @@ def terminating(situation: Situation) -> Situation:
         "what-a-person-refused-does-not-recover",
         "what-is-in-the-way-of-the-spec-is-mended-first",
         "a-probe-whose-pod-went-says-nothing",
+        "nor-one-of-whose-pods-one-was-replaced",
+        "a-probe-that-passed-found-no-fault",
+        "a-probe-that-runs-has-asked-nobody-else",
     ],
 )
 def test_finds_nothing(gate: Callable[[View], Finding | None], situation: Situation) -> None:

@@ -8,6 +8,8 @@ from types import ModuleType
 import pytest
 from cosmic_ray.mutating import mutate_code
 
+from tests.mutation.explained import EQUIVALENT
+from tests.mutation.mutants import mutants_of
 from tests.mutation.operators import OWN, operators
 from tests.mutation.patching import changed_functions, patch
 from tests.mutation.targets import ROOT, TARGETS
@@ -85,3 +87,9 @@ def test_a_patched_function_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch
 def test_a_function_that_is_not_there_is_no_silent_success() -> None:
     codes = changed_functions(BEFORE, BEFORE.replace("x < LIMIT", "x <= LIMIT")) or {}
     assert not patch(ModuleType("empty"), codes)
+
+
+@pytest.mark.parametrize("module", sorted({module for module, _ in EQUIVALENT}))
+def test_what_is_explained_is_a_mutant(module: str) -> None:
+    changes = {mutant.change for mutant in mutants_of(TARGETS[module])}
+    assert {change for name, change in EQUIVALENT if name == module} <= changes
