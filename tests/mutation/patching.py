@@ -1,10 +1,14 @@
-"""Put a changed function into a module that is imported already."""
+"""Put a changed function into a module that is imported already, or import a module from a changed text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import importlib.machinery
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import CodeType, FunctionType, ModuleType
+
+from tests.mutation.targets import Target
 
 
 def changed_functions(before: str, after: str) -> dict[str, CodeType] | None:
@@ -75,3 +79,27 @@ def _function(part: object) -> FunctionType | None:
         part = part.__func__
     part = getattr(part, "__wrapped__", part)
     return part if isinstance(part, FunctionType) else None
+
+
+class Mutated(importlib.machinery.SourceFileLoader):
+    """Loads one module from another text than its file's."""
+
+    def __init__(self, target: Target, source: str) -> None:
+        super().__init__(target.name, str(target.path))
+        self._source = source
+        self.was_used = False
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The changed text's."""
+        del fullname
+        self.was_used = True
+        return compile(self._source, self.path, "exec", dont_inherit=True)
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """So that it is asked before all others."""
+        del path, target
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)

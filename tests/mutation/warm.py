@@ -9,8 +9,6 @@ has imported only what no mutant changes, and imports the changed module from me
 from __future__ import annotations
 
 import importlib
-import importlib.machinery
-import importlib.util
 import json
 import os
 import resource
@@ -23,12 +21,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType
 from typing import NoReturn
 
 import pytest
 
-from tests.mutation.patching import patch
+from tests.mutation.patching import Mutated, patch
 from tests.mutation.targets import FOLDER, Target
 
 _BEFOREHAND = (
@@ -83,30 +81,6 @@ class Verdict:
 
 class NotTestedError(Exception):
     """The tests can't say anything: they fail without a mutant, or never import its module."""
-
-
-class _Mutated(importlib.machinery.SourceFileLoader):
-    """Loads one module from another text than its file's."""
-
-    def __init__(self, target: Target, source: str) -> None:
-        super().__init__(target.name, str(target.path))
-        self._source = source
-        self.was_used = False
-
-    def get_code(self, fullname: str) -> CodeType:
-        """The changed text's."""
-        del fullname
-        self.was_used = True
-        return compile(self._source, self.path, "exec", dont_inherit=True)
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """So that it is asked before all others."""
-        del path, target
-        if fullname != self.name:
-            return None
-        return importlib.util.spec_from_file_location(fullname, self.path, loader=self)
 
 
 class _FirstFailure:
@@ -202,7 +176,7 @@ def prepare() -> None:
 
 def play_imported(target: Target, source: str) -> str:
     """In a fork: import everything with the module changed, and play; the first test that failed."""
-    loader, first = _Mutated(target, source), _FirstFailure()
+    loader, first = Mutated(target, source), _FirstFailure()
     sys.meta_path.insert(0, loader)
     code = pytest.main([*_OPTIONS, *target.tests], plugins=[first])
     if not loader.was_used:
