@@ -36,9 +36,9 @@ def last_share(window: str) -> float | None:
 
 def _moved(window: str, now: CpuCounters | None) -> str:
     """A pod's window after a look; as it was if the look brought nothing, empty if there is no limit."""
-    if now is None or not (isfinite(now.used_seconds) and isfinite(now.uptime_seconds)):
+    if now is None or not (_is_time(now.used_seconds) and _is_time(now.uptime_seconds)):
         return window
-    if not now.limit_cores or not isfinite(now.limit_cores):
+    if not now.limit_cores or not _is_time(now.limit_cores):
         return ""
     began = [float(word) for word in window.split()]
     here = f"{now.used_seconds:.3f} {now.uptime_seconds:.3f}"
@@ -48,6 +48,10 @@ def _moved(window: str, now: CpuCounters | None) -> str:
     if lasted < WINDOW_SECONDS:
         return window
     return f"{here} {(now.used_seconds - began[0]) / (lasted * now.limit_cores):.4f}"
+
+
+def _is_time(value: float) -> bool:
+    return isfinite(value) and value >= 0
 
 
 def _is_whole(before: str, after: str) -> bool:

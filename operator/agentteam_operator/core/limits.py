@@ -97,7 +97,7 @@ def memory_utilization(metric: AnalysisMetric, snapshot: Snapshot, green: Colour
     pods = {name: snapshot.pods[name] for name in sorted(green.pods & snapshot.pods.keys())}
     used = {name: share for name, pod in pods.items() if (share := _memory_share(pod)) is not None}
     if not used:
-        if any(pod.memory_bytes is not None for pod in pods.values()):
+        if any(_is_amount(pod.memory_bytes) and not pod.memory_limit_bytes for pod in pods.values()):
             said = "green's containers have no memory limit: set spec.resources.limits.memory to have this judged"
             return Reading(None, reason="NoMemoryLimit", message=said, verdict=Verdict.SKIPPED)
         return Reading(None, reason="NoData", message="Prometheus has no memory usage of green's pods")
@@ -108,16 +108,20 @@ def memory_utilization(metric: AnalysisMetric, snapshot: Snapshot, green: Colour
 
 def _memory_share(pod: PodCounters) -> float | None:
     used, limit = pod.memory_bytes, pod.memory_limit_bytes
-    if used is None or limit is None or not isfinite(used) or not isfinite(limit) or limit <= 0:
+    if used is None or not limit or not _is_amount(used) or not _is_amount(limit):
         return None
     return used / limit
+
+
+def _is_amount(value: float | None) -> bool:
+    return value is not None and isfinite(value) and value >= 0
 
 
 def queue_depth(metric: AnalysisMetric, snapshot: Snapshot, green: Colour) -> Reading:
     """The longest of green's pods' queues."""
     most = metric.max or 0.0
     pods = {name: snapshot.pods[name].queued_runs for name in sorted(green.pods & snapshot.pods.keys())}
-    queues = {name: queued for name, queued in pods.items() if queued is not None and isfinite(queued)}
+    queues = {name: queued for name, queued in pods.items() if queued is not None and _is_amount(queued)}
     if not queues:
         return Reading(None, reason="NoData", message="Prometheus has no queue lengths of green's pods")
     longest = max(queues, key=lambda name: queues[name])

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from agentteam_operator.api.analysis_status import AnalysisStatus, QueryStatus
 from agentteam_operator.api.metrics import AnalysisMetric
-from agentteam_operator.api.promql import InvalidQueryError, parse_query
+from agentteam_operator.api.promql import InvalidQueryError, Query, parse_query
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import limits
@@ -15,6 +15,9 @@ from agentteam_operator.core.limits import Reading
 from agentteam_operator.core.metric_verdict import UNREADABLE, MetricVerdict
 from agentteam_operator.core.state import QueryReading, Snapshot
 from agentteam_operator.core.words import quantity
+
+NOT_ASKED = "NotAsked"
+"""Reason of what this process has no answer to yet."""
 
 PREFIX = "custom/"
 """In front of the metric's name in the list of gates, so that none can take the place of another gate."""
@@ -42,17 +45,30 @@ def verdict(
     found = limits.verdict(metric, state, _reading(metric, settings, state, answer))
     found = replace(found, name=PREFIX + metric.name)
     errors = state.queries.get(metric.name, QueryStatus()).consecutive_errors
-    if not errors or found.verdict is Verdict.FAILED:
+    if not errors or answer is None or found.verdict is Verdict.FAILED:
         return found
     lasting = errors > settings.provider_error_limit
     said = f"the query failed {quantity(errors, 'time')} in a row (providerErrorLimit {settings.provider_error_limit})"
-    why = answer.error if answer and answer.error else "no answer"
+    why = answer.error or "no answer"
     return replace(
         found,
         verdict=Verdict.INCONCLUSIVE if lasting else Verdict.PENDING,
         reason=UNREADABLE,
         message=f"{said}: {why}"[:1024],
     )
+
+
+def unasked(settings: AnalysisSettings, snapshot: Snapshot | None) -> bool:
+    """Some query hasn't been answered, nor failed, since this process began to ask."""
+    return any(_answer(metric, snapshot) is None and _may_be_asked(metric) for metric in settings.metrics)
+
+
+def _may_be_asked(metric: AnalysisMetric) -> bool:
+    try:
+        parse_query(metric.query or "")
+    except InvalidQueryError:
+        return False
+    return True
 
 
 def failing(state: AnalysisStatus) -> bool:
@@ -69,12 +85,17 @@ def _reading(
 ) -> Reading:
     """One answer, held against the limits; nothing to measure until green has run long enough to be measured."""
     base = Reading(None, threshold=_threshold(metric), samples=state.green.finished, beyond="outside")
-    reason, said = _too_early(metric, settings, state, answer)
+    try:
+        query = parse_query(metric.query or "")
+    except InvalidQueryError as error:
+        return replace(base, reason="InvalidQuery", message=f"the query {error}")
+    if answer is None:
+        return replace(base, reason=NOT_ASKED, message="the query hasn't been answered yet")
+    reason, said = _too_early(settings, state, query, answer)
     if reason:
         return replace(base, reason=reason, message=said)
-    if answer is None or answer.value is None:
-        said = answer.problem if answer and answer.problem else "the query hasn't been answered yet"
-        return replace(base, reason="NoData", message=said)
+    if answer.value is None:
+        return replace(base, reason="NoData", message=answer.problem or answer.error)
     value = answer.value
     outside = (metric.max is not None and value > metric.max) or (metric.min is not None and value < metric.min)
     said = f"the query gives {value:g}, {base.threshold} is allowed"
@@ -82,20 +103,16 @@ def _reading(
 
 
 def _too_early(
-    metric: AnalysisMetric, settings: AnalysisSettings, state: AnalysisStatus, answer: QueryReading | None
+    settings: AnalysisSettings, state: AnalysisStatus, query: Query, answer: QueryReading
 ) -> tuple[str, str]:
     """Why green can't be measured yet, in a word and in words: before its first runs every rate is 0."""
     green, wanted = state.green, settings.min_samples
     if green.finished < wanted:
         said = f"green has given {quantity(green.finished, 'answer')}, fewer than minSamples {wanted}"
         return "TooFewSamples", said
-    try:
-        range_seconds = parse_query(metric.query or "").range_seconds
-    except InvalidQueryError as error:
-        return "InvalidQuery", f"the query {error}"
-    begun, at = green.first_answer_at, answer.at if answer else state.last_sample_at
-    if begun is not None and at is not None and at - begun < timedelta(seconds=range_seconds):
-        said = f"green has not run for the {range_seconds:g} s yet that the query looks back over"
+    begun = green.first_answer_at
+    if begun is not None and answer.at - begun < timedelta(seconds=query.range_seconds):
+        said = f"green has not run for the {query.range_seconds:g} s yet that the query looks back over"
         return "WarmingUp", said
     return "", ""
 

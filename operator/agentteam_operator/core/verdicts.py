@@ -11,6 +11,7 @@ from agentteam_operator.core.gates import Finding, judgement
 from agentteam_operator.core.gates import checks as checks_gate
 from agentteam_operator.core.gates.pods import HOPELESS
 from agentteam_operator.core.metric_verdict import NO_CONTROL, UNREADABLE
+from agentteam_operator.core.queries import NOT_ASKED
 from agentteam_operator.core.state import PodObserved, RevisionObserved
 from agentteam_operator.core.view import JUDGED, View
 
@@ -86,6 +87,8 @@ def _is_news(view: View, found: analysis.MetricVerdict) -> bool:
     held = next((gate for gate in (view.rollout.gates if view.rollout else ()) if gate.name == found.name), None)
     if held is None or found.verdict is Verdict.FAILED:
         return True
+    if found.reason == NOT_ASKED:
+        return False
     if found.reason == NO_CONTROL:
         return held.reason == UNREADABLE
     return view.observed.snapshot is not None

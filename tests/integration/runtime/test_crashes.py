@@ -84,6 +84,7 @@ class Life:
         self._reconciler = Reconciler(
             observer=self,
             writer=KubeWriter(client, store, lambda: True),
+            notifier=self,
             sampler=self,
             queue=WakeQueue(),
             environment=lambda: ENVIRONMENT,
@@ -107,6 +108,16 @@ class Life:
 
     def want(self, key: TeamKey, sampling: Sampling | None) -> None:
         """There is no Prometheus."""
+
+    def offer(self, team: TeamRef, notify: Notify) -> None:
+        """There is nobody to tell."""
+
+    def outcomes(self, key: TeamKey) -> tuple[Delivery, ...]:  # noqa: ARG002
+        """Nobody was told."""
+        return ()
+
+    def forget(self, key: TeamKey) -> None:
+        """Nothing is remembered."""
 
     async def live(self) -> None:
         """Until it is cancelled, or dies."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 from agentteam_operator.api.status import Phase
-from agentteam_operator.core.gates import Finding, pods
-from agentteam_operator.core.state import ProbeObserved
+from agentteam_operator.core.gates import Finding, checks, pods
+from agentteam_operator.core.state import JobObserved
 from agentteam_operator.core.view import View
 
 from tests.unit.core.situations import BLUE, CALM, GREEN, OTHER, Situation, ago, revision_of
@@ -18,7 +18,7 @@ CHECKING = replace(CALM[Phase.HEALTH_CHECKING], green=revision_of(GREEN, 3))
 FAILED = CALM[Phase.FAILED]
 CRASHING = revision_of(GREEN, 0, 1, "CrashLoopBackOff")
 WHOLE = revision_of(GREEN, 3)
-FAULT = ProbeObserved(finished=True, succeeded=False, created_at=ago(30))
+FAULT = JobObserved(finished=True, succeeded=False, created_at=ago(30))
 """Pods are created 30 s ago, too."""
 ONE_IS_NEW = replace(WHOLE, pods=(replace(WHOLE.pods[0], created_at=ago(5)), *WHOLE.pods[1:]))
 
@@ -36,9 +36,9 @@ def terminating(situation: Situation) -> Situation:
         (pods.broken, terminating(replace(PREPARING, green=CRASHING))),
         (pods.ready, replace(CHECKING, green=replace(WHOLE, replicas=0))),
         (pods.ready_and_known, replace(PREPARING, gates_skipped=True)),
-        (pods.healthy, replace(CHECKING, probe=ProbeObserved(finished=False, succeeded=True))),
-        (pods.probed_others, replace(CHECKING, probe=FAULT)),
-        (pods.probed_others, replace(CHECKING, probe=replace(FAULT, succeeded=True, created_at=ago(60)))),
+        (checks.healthy, replace(CHECKING, probe=JobObserved(finished=False, succeeded=True))),
+        (checks.asked_others, replace(CHECKING, probe=FAULT)),
+        (checks.asked_others, replace(CHECKING, probe=replace(FAULT, succeeded=True, created_at=ago(60)))),
         (
             pods.fewer_than_before,
             replace(CALM[Phase.SETTLING], overdue=True, blue=None, green=revision_of(GREEN, 0, 3)),
@@ -47,10 +47,10 @@ def terminating(situation: Situation) -> Situation:
         (pods.recovered, replace(FAILED, green=WHOLE, reason="ReadyTimeout", target=OTHER)),
         (pods.recovered, replace(FAILED, green=WHOLE, reason="Aborted")),
         (pods.recovered, replace(FAILED, green=WHOLE, reason="NameConflict")),
-        (pods.unhealthy, replace(CHECKING, green=replace(WHOLE, pods=WHOLE.pods[:2]), probe=FAULT)),
-        (pods.unhealthy, replace(CHECKING, green=ONE_IS_NEW, probe=FAULT)),
-        (pods.unhealthy, replace(CHECKING, probe=replace(FAULT, succeeded=True))),
-        (pods.probed_others, replace(CHECKING, probe=replace(FAULT, finished=False, created_at=ago(60)))),
+        (checks.failed, replace(CHECKING, green=replace(WHOLE, pods=WHOLE.pods[:2]), probe=FAULT)),
+        (checks.failed, replace(CHECKING, green=ONE_IS_NEW, probe=FAULT)),
+        (checks.failed, replace(CHECKING, probe=replace(FAULT, succeeded=True))),
+        (checks.asked_others, replace(CHECKING, probe=replace(FAULT, finished=False, created_at=ago(60)))),
     ],
     ids=[
         "one-on-its-way-out-is-not-broken",
@@ -79,17 +79,17 @@ def test_finds_nothing(gate: Callable[[View], Finding | None], situation: Situat
     [
         (pods.broken, replace(PREPARING, green=CRASHING), f"pod chat-{GREEN}-x0: CrashLoopBackOff"),
         (
-            pods.healthy,
-            replace(CHECKING, probe=ProbeObserved(finished=True, succeeded=True)),
-            "all required components",
+            checks.healthy,
+            replace(CHECKING, probe=JobObserved(finished=True, succeeded=True)),
+            "health passed",
         ),
         (
-            pods.healthy,
-            replace(CHECKING, probe=ProbeObserved(finished=True, succeeded=True, message="all well")),
+            checks.healthy,
+            replace(CHECKING, probe=JobObserved(finished=True, succeeded=True, message="all well")),
             "all well",
         ),
-        (pods.unhealthy, replace(CHECKING, probe=FAULT), "the probe Job failed without a word"),
-        (pods.unhealthy, replace(CHECKING, probe=replace(FAULT, message="no key")), "no key"),
+        (checks.failed, replace(CHECKING, probe=FAULT), "its Job failed without a word"),
+        (checks.failed, replace(CHECKING, probe=replace(FAULT, message="no key")), "no key"),
         (pods.recovered, replace(FAILED, green=WHOLE, reason="ReadyTimeout"), "3 of 3 pods ready; its health"),
     ],
     ids=["never-restarted", "healthy", "healthy-in-words", "faulty", "faulty-in-words", "recovered"],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
 from agentteam_operator.core.decide import advance, decide
 from agentteam_operator.core.gates import judgement
-from agentteam_operator.core.state import Snapshot
+from agentteam_operator.core.state import QueryReading, Snapshot
 
 from tests.unit.core.situations import (
     BLUE,
@@ -108,6 +109,45 @@ def test_a_process_that_has_just_started_looks_first(phase: Phase) -> None:
     )
     assert judgement.undecided(back.view()) is None
     assert judgement.undecided(replace(back, snapshot=Snapshot(ago(1), {}, error="refused")).view())
+
+
+QUERY = {"metrics": [{"name": "refunds", "query": "sum(app_refunds)", "max": 2}], "onInconclusive": "Pause"}
+
+
+@pytest.mark.parametrize("phase", [Phase.SHIFTING, Phase.WATCHING])
+def test_a_process_that_has_just_started_waits_for_each_query_once(phase: Phase) -> None:
+    back = replace(
+        CALM[phase],
+        in_phase_seconds=700.0,
+        step_held_seconds=LONG_SECONDS,
+        rollout={"analysis": QUERY},
+        snapshot=Snapshot(ago(1), {}),
+        judgement=verdict(Verdict.INCONCLUSIVE, answers=3),
+    )
+    assert moved(back, attended_seconds=LONG_SECONDS).phase is phase
+    silent = replace(back, snapshot=Snapshot(ago(1), {}, queries={"refunds": QueryReading(ago(1), problem="none")}))
+    assert moved(silent, attended_seconds=LONG_SECONDS).phase is Phase.AWAITING_PROMOTION
+    assert moved(replace(back, overdue=True)).phase is not phase, "but no longer than the phase may last"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        pytest.param(QueryReading(NOW, 1.0), "TooFewSamples", id="answered"),
+        pytest.param(QueryReading(NOW, error="answered 503"), "PrometheusError", id="failed"),
+    ],
+)
+def test_what_was_said_of_a_query_stands_until_it_is_answered_again(answer: QueryReading, reason: str) -> None:
+    found = Snapshot(NOW, {}, queries={"refunds": answer})
+    watching = replace(CALM[Phase.WATCHING], rollout={"analysis": QUERY}, snapshot=found).observed()
+    told = decide(watching, ENVIRONMENT, NOW).status
+    assert told.rollout is not None
+    [gate] = [gate for gate in told.rollout.gates if gate.name == "custom/refunds"]
+    assert gate.reason == reason
+    later = NOW + timedelta(seconds=5)
+    restarted = decide(replace(watching, status=told, snapshot=Snapshot(later, {})), ENVIRONMENT, later).status.rollout
+    assert restarted is not None
+    assert [kept for kept in restarted.gates if kept.name == gate.name] == [gate]
 
 
 def test_a_step_has_a_deadline_of_its_own_once_its_weight_is_reached() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentteam_operator.api.rollout import InconclusiveAction, TrafficMode
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
-from agentteam_operator.core import analysis, checks
+from agentteam_operator.core import analysis, checks, queries
 from agentteam_operator.core.gates import Finding, intent
 from agentteam_operator.core.gates.asking import asking
 from agentteam_operator.core.gates.pods import ready, too_few_words
@@ -151,6 +151,8 @@ def undecided(view: View) -> Finding | None:
         return None
     if checks.unfinished(view) and not view.overdue:  # they have a time of their own, and may decide it
         return None
+    if queries.unasked(view.settings.analysis, view.observed.snapshot) and not view.overdue:
+        return None  # this process has just begun to ask
     return None if _only_time_is_missing(view) else Finding("Inconclusive", _undecided_words(view, view.rollout))
 
 
