@@ -18,7 +18,7 @@ MAX_PODS = 2048
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Durations = Annotated[str, Field(max_length=512, pattern=r"^([0-9]{1,16}( [0-9]{1,16}){0,29})?$")]
 Blocks = Annotated[str, Field(max_length=512, pattern=r"^([0-9]{1,16}/[0-9]{1,16}( [0-9]{1,16}/[0-9]{1,16}){0,11})?$")]
-Buckets = Annotated[str, Field(max_length=512, pattern=r"^([0-9]+( [0-9]+)*)?$")]
+Buckets = Annotated[str, Field(max_length=1024, pattern=r"^([0-9]+( [0-9]+)*)?$")]
 PodCounts = Annotated[
     str,
     Field(

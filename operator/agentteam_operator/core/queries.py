@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from math import isfinite
 
 from agentteam_operator.api.analysis_status import AnalysisStatus, QueryStatus
 from agentteam_operator.api.metrics import AnalysisMetric
@@ -94,8 +95,9 @@ def _reading(
     reason, said = _too_early(settings, state, query, answer)
     if reason:
         return replace(base, reason=reason, message=said)
-    if answer.value is None:
-        return replace(base, reason="NoData", message=answer.problem or answer.error)
+    if answer.value is None or not isfinite(answer.value):
+        said = answer.problem or answer.error or f"the query gives {answer.value}"
+        return replace(base, reason="NoData", message=said)
     value = answer.value
     outside = (metric.max is not None and value > metric.max) or (metric.min is not None and value < metric.min)
     said = f"the query gives {value:g}, {base.threshold} is allowed"

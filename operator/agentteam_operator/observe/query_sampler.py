@@ -132,7 +132,8 @@ class QuerySampler:
             return ""  # the judge says so
 
     def _forget(self, key: TeamKey) -> None:
-        self._wanted.pop(key, None)
+        if self._wanted.pop(key, None) is None:
+            return
         self._slots.pop(key, None)
         self._readings.pop(key, None)
         self._due = {mark: at for mark, at in self._due.items() if mark[0] != key}

@@ -100,6 +100,12 @@ def test_no_data_is_neither_good_nor_bad(metric: AnalysisMetric, before: float |
     assert of(asking.look(1.5), GATE).verdict is Verdict.PASSED
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_value_that_is_no_number_is_no_data(value: float) -> None:
+    found = of(Asking(BOTH).warm().look(value), GATE)
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "NoData")
+
+
 def test_no_data_neither_counts_as_a_bad_look_nor_ends_a_row_of_them() -> None:
     asking = Asking(MAX).warm()
     assert of(asking.look(3), GATE).reason == "OutsideOnce"
