@@ -19,7 +19,7 @@ from agentteam_operator.core.quantities import QUANTITIES, Quantity
 _UNITS = {
     MetricName.TURNS_PER_RUN: "turns",
     MetricName.TOKENS_PER_RUN: "tokens",
-    MetricName.COST_PER_RUN: "of cost",
+    MetricName.COST_PER_RUN: "",
 }
 
 
@@ -45,11 +45,12 @@ class Comparison:
         return difference / self.blue.mean if self.blue.mean else 0.0
 
     def words(self, name: str, share: float) -> str:
-        """A mean for people: "35.0 %", "1,230 tokens"."""
+        """A mean for people: "35.0 %", "1,230 tokens", "0.0123" of a currency."""
         if self.quantity.is_share:
             return percent(share)
         value = float(f"{share * self.clip:.3g}")
-        return f"{value:,.0f} {_UNITS[MetricName(name)]}" if value >= 100 else f"{value:g} {_UNITS[MetricName(name)]}"  # noqa: PLR2004
+        shown = f"{value:,.0f}" if value >= 100 else f"{value:g}"  # noqa: PLR2004 - three digits either way
+        return f"{shown} {_UNITS[MetricName(name)]}".rstrip()
 
 
 def compare(state: AnalysisStatus, metric: AnalysisMetric) -> Comparison | None:

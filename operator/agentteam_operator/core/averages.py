@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
-from agentteam_operator.api.metrics import AnalysisMetric
+from agentteam_operator.api.metrics import AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import bounded_means, evidence, histogram, ratios, sequential
@@ -90,7 +90,7 @@ def _above_limit(
     """What has been proven against the limit, if anything."""
     if limit is None or proof is None or seen.green.mean * seen.clip <= limit:
         return None
-    said = f"green has {base.value} in {base.samples} runs: above the limit of "
+    said = f"{_of_green(base.name, seen)}: above the limit of "
     said += f"{seen.words(base.name, limit / seen.clip)} with odds {odds(proof)}"
     sick = ratios.sick_pod(
         rests, lambda _, rest: seen.moments(rest.quantities.get(base.name, ())).mean * seen.clip > limit
@@ -103,7 +103,7 @@ def _above_limit(
 def _unproven(
     base: MetricVerdict, state: AnalysisStatus, seen: Comparison, threshold: float, *, concurrent: bool
 ) -> MetricVerdict:
-    figures = _compared(base.name, seen) if concurrent else f"green has {base.value} in {base.samples} runs"
+    figures = _compared(base.name, seen) if concurrent else _of_green(base.name, seen)
     few = ratios.too_few_blocks(base, state, figures, threshold)
     if few:
         return few
@@ -119,6 +119,11 @@ def _unproven(
 
 
 def _compared(name: str, seen: Comparison) -> str:
-    green, blue = seen.words(name, seen.green.mean), seen.words(name, seen.blue.mean)
-    what = "stops at a bound in " if seen.quantity.is_share else "has on average "
-    return f"green {what}{green} ({seen.green.total} runs), blue {blue} ({seen.blue.total} runs)"
+    return f"{_of_green(name, seen)}, blue {seen.words(name, seen.blue.mean)} ({seen.blue.total} runs)"
+
+
+def _of_green(name: str, seen: Comparison) -> str:
+    verb = "stops at a bound in" if seen.quantity.is_share else "has on average about"
+    if name == MetricName.COST_PER_RUN:
+        verb = "costs on average about"
+    return f"green {verb} {seen.words(name, seen.green.mean)} ({seen.green.total} runs)"

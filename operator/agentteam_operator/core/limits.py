@@ -125,7 +125,7 @@ def queue_depth(metric: AnalysisMetric, snapshot: Snapshot, green: Colour) -> Re
     if not queues:
         return Reading(None, reason="NoData", message="Prometheus has no queue lengths of green's pods")
     longest = max(queues, key=lambda name: queues[name])
-    said = f"{quantity(round(queues[longest]), 'run')} wait at pod {longest}, at most {most:g} may"
+    said = f"pod {longest} has {quantity(round(queues[longest]), 'run')} waiting, at most {most:g} may"
     return Reading(queues[longest] > most, f"{queues[longest]:g}", f"{most:g}", len(queues), message=said)
 
 

@@ -87,9 +87,11 @@ MORE: Runs = {3: 6, 5: 8, 8: 4, 12: 2}
 @pytest.mark.parametrize(
     ("metric", "blue", "green", "message"),
     [
-        pytest.param(TURNS, SPREAD, MORE, "green has on average 5.65 turns (", id="turns"),
+        pytest.param(TURNS, SPREAD, MORE, "green has on average about 5.65 turns (", id="turns"),
         pytest.param(TOKENS, {900: 10, 2500: 10}, {2500: 10, 6000: 10}, "tokens (", id="tokens"),
-        pytest.param(COST, {0.002: 10, 0.004: 10}, {0.004: 10, 0.01: 10}, "of cost (", id="cost"),
+        pytest.param(
+            COST, {0.002: 10, 0.004: 10}, {0.004: 10, 0.01: 10}, "costs on average about 0.00612 (", id="cost"
+        ),
         pytest.param(HITS, {0: 19, 1: 1}, {0: 12, 1: 8}, "green stops at a bound in 40.0 % (", id="stops at a bound"),
     ],
 )

@@ -81,10 +81,10 @@ def queue(waiting: float | None) -> PodCounters:
 @pytest.mark.parametrize(
     ("pods", "verdict", "message"),
     [
-        pytest.param([queue(0), queue(10)], Verdict.PASSED, "10 runs wait at pod green-2, at most 10 may", id="at max"),
-        pytest.param([queue(11), queue(1)], Verdict.FAILED, "11 runs wait at pod green-1", id="over it"),
+        pytest.param([queue(0), queue(10)], Verdict.PASSED, "has 10 runs waiting, at most 10 may", id="at max"),
+        pytest.param([queue(11), queue(1)], Verdict.FAILED, "pod green-1 has 11 runs waiting", id="over it"),
         pytest.param([queue(None)], Verdict.INCONCLUSIVE, "no queue lengths", id="an older image"),
-        pytest.param([queue(NAN), queue(1)], Verdict.PASSED, "1 run wait at pod green-2", id="NaN"),
+        pytest.param([queue(NAN), queue(1)], Verdict.PASSED, "pod green-2 has 1 run waiting", id="NaN"),
         pytest.param([], Verdict.INCONCLUSIVE, "no queue lengths", id="no pods"),
     ],
 )

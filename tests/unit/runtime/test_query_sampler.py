@@ -33,6 +33,7 @@ class Prometheus:
 
     def __init__(self) -> None:
         self.looks = 0
+        self.metrics: frozenset[str] = frozenset()
         self.asked: list[str] = []
         self.hanging: dict[str, asyncio.Event] = {}
         self.crashes = ""
@@ -40,6 +41,7 @@ class Prometheus:
 
     async def snapshots(self, requests: Sequence[TeamPods]) -> Mapping[TeamKey, Snapshot]:
         self.looks += 1
+        self.metrics = requests[0].metrics
         return {request.key: Snapshot(at=NOW, pods={}) for request in requests}
 
     async def answer(self, expression: str) -> QueryReading:
@@ -86,6 +88,12 @@ async def test_a_query_is_asked_about_the_candidates_pods_alone(bench: Bench) ->
     assert " ".join(asked.split()) == f'sum(app_refunds{{namespace="{objects.NAMESPACE}",pod=~"green"}})'
     assert bench.answered() == {"refunds"}
     assert bench.woken
+
+
+async def test_a_look_is_told_which_built_in_metrics_are_judged(bench: Bench) -> None:
+    bench.want(settings(refunds="app_refunds"))
+    await eventually(lambda: bench.prometheus.looks)
+    assert bench.prometheus.metrics == {"errorRate"}
 
 
 async def test_without_queries_none_is_asked(bench: Bench) -> None:
