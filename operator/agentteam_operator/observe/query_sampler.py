@@ -62,7 +62,7 @@ class QuerySampler:
 
     def want(self, key: TeamKey, queries: TeamQueries | None) -> None:
         """From now on, ask these queries of this team; None for no longer."""
-        if queries is None or not queries.by_metric:
+        if queries is None or not queries.by_metric or self._prometheus is None:
             self._forget(key)
         elif self._wanted.get(key) != queries:
             self._forget(key)  # answers to other queries, or about another revision
@@ -111,12 +111,12 @@ class QuerySampler:
         self, prometheus: AnswersQueries, key: TeamKey, name: str, queries: TeamQueries, slots: asyncio.Semaphore
     ) -> None:
         async with slots:
-            expression = self._expression(key, queries, name)
-            if not expression:
-                return
             try:
+                expression = self._expression(key, queries, name)
+                if not expression:
+                    return
                 reading = await prometheus.answer(expression)
-            except Exception:  # a fault of the reader must not end the asking of all teams
+            except Exception:  # a fault of ours is one of this query alone
                 log.exception("query_crashed", namespace=key[0], team=key[1], metric=name)
                 return
         if self._wanted.get(key) == queries:

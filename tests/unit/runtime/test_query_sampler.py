@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from agentteam_operator.api.promql import Query
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.core.state import QueryReading, Snapshot
 from agentteam_operator.kube.resources import POD
-from agentteam_operator.observe.query_sampler import QUERIES_OF_TEAM_AT_ONCE
+from agentteam_operator.observe.query_sampler import QUERIES_OF_TEAM_AT_ONCE, QuerySampler, TeamQueries
 from agentteam_operator.observe.sampler import Sampler, sampling_of
 from agentteam_operator.observe.store import Store, TeamKey
 from agentteam_operator.providers.prometheus import TeamPods
@@ -140,6 +141,32 @@ async def test_a_fault_of_the_reader_ends_nothing(bench: Bench) -> None:
     bench.want(settings(1, bad="app_bad", good="app_good"))
     await eventually(lambda: sum("app_good" in asked for asked in bench.prometheus.asked) >= 2)
     assert bench.answered() == {"good"}
+
+
+async def test_a_query_that_escaped_its_team_is_not_sent(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never should, but if the parser's printer is wrong one day, nothing is sent, and nothing else is lost."""
+    confined = Query.confined
+
+    def escaping(query: Query, namespace: str, pods: Collection[str]) -> str:
+        if "app_bad" in query.text:
+            raise ValueError("a selector of the query isn't confined to the team: it is not sent")
+        return confined(query, namespace, pods)
+
+    monkeypatch.setattr(Query, "confined", escaping)
+    bench.want(settings(1, bad="app_bad", good="app_good"))
+    await eventually(lambda: len(bench.prometheus.asked) >= 2)
+    assert bench.answered() == {"good"}
+    assert not any("app_bad" in asked for asked in bench.prometheus.asked)
+
+
+async def test_without_prometheus_nothing_turns() -> None:
+    sampler = QuerySampler(None, lambda *_: frozenset({"green"}), lambda _: None)
+    sampler.want(KEY, TeamQueries(1, GREEN, (("refunds", "app_refunds"),)))
+    task = asyncio.create_task(sampler.run())
+    await settle()
+    assert sampler._due == {}
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_query_that_nobody_may_ask_is_not_asked(bench: Bench) -> None:
