@@ -4,17 +4,11 @@ from __future__ import annotations
 
 _HAS_ROLLOUT = "the gate is asked in phases of a rollout: the guard is there for the types"
 _CAPPED = "the longest pause is reached at the fifth attempt: the exponent's bound only keeps numbers small"
-_REPLACED = (
-    "if probe is None or probe.succeeded or not probe.finished or probe.created_at is None or green is None: => "
-    "if probe is None or probe.succeeded or not probe.finished or probe.created_at is None:"
-)
 _RETRY = "return min(LONGEST_HEALTH_RETRY_SECONDS, HEALTH_RETRY_SECONDS * 2.0 ** min(attempt - 1, "
 
 EQUIVALENT: dict[tuple[str, str], str] = {
     ("core/gates/pods.py", f"{_RETRY}10)) => {_RETRY}11))"): _CAPPED,
     ("core/gates/pods.py", f"{_RETRY}10)) => {_RETRY}9))"): _CAPPED,
-    ("core/gates/pods.py", "return False => return None"): "callers ask only whether it holds",
-    ("core/gates/pods.py", _REPLACED): "a candidate that is probed has a Deployment: the guard is there for the types",
     (
         "core/gates/pods.py",
         "old = len(view.blue.ready_pods) if view.blue else 0 => old = len(view.blue.ready_pods) if view.blue else -1",
@@ -36,15 +30,8 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     (
         "core/gates/pods.py",
         (
-            "return changed and view.rollout is not None and view.rollout.attempt < PROBES_AT_MOST => "
-            "return changed and view.rollout.attempt < PROBES_AT_MOST"
-        ),
-    ): _HAS_ROLLOUT,
-    (
-        "core/gates/pods.py",
-        (
-            'if view.rollout is None or view.has_base or view.superseded or view.rollout.reason == "Aborted": => '
-            'if view.has_base or view.superseded or view.rollout.reason == "Aborted":'
+            "if view.rollout is None or view.has_base or view.superseded or view.rollout.reason in _FINAL: => "
+            "if view.has_base or view.superseded or view.rollout.reason in _FINAL:"
         ),
     ): _HAS_ROLLOUT,
     (
