@@ -7,8 +7,10 @@ the one before, so a change of a duration by less than that may stay within a bu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from math import inf
+from operator import add as add_numbers
+from operator import sub as subtract
 
 Counts = tuple[int, ...]
 """Runs by bucket; shorter than the bounds when the last ones are zero."""
@@ -28,7 +30,7 @@ def pack(counts: Counts) -> str:
 
 def unpack(text: str) -> Counts:
     """Counts from text."""
-    return tuple(int(word) for word in text.split())
+    return tuple(map(int, text.split()))
 
 
 def trimmed(counts: Counts) -> Counts:
@@ -41,17 +43,13 @@ def trimmed(counts: Counts) -> Counts:
 
 def add(first: Counts, second: Counts) -> Counts:
     """The sum, bucket by bucket."""
-    size = max(len(first), len(second))
-    return tuple(a + b for a, b in zip(_padded(first, size), _padded(second, size), strict=True))
-
-
-def _padded(counts: Counts, size: int) -> Counts:
-    return counts + (0,) * (size - len(counts))
+    longer = first if len(first) > len(second) else second
+    return (*map(add_numbers, first, second), *longer[min(len(first), len(second)) :])
 
 
 def from_cumulative(cumulative: Sequence[float]) -> Counts:
     """Plain counts from Prometheus' cumulative ones (runs of at most the bound), as long as the bounds."""
-    return tuple(round(upper - lower) for lower, upper in pairwise((0.0, *cumulative)))
+    return tuple(map(round, map(subtract, cumulative, (0.0, *cumulative[:-1]))))
 
 
 def quantile_seconds(counts: Counts, quantile: float) -> float | None:

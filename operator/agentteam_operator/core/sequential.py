@@ -25,6 +25,9 @@ leaves an e-process an e-process, and makes a cluster as long as nine blocks nec
 
 _FEWEST_BLOCKS = 4
 
+_BISECTIONS = 20
+"""Of the unit interval: one in a million, where a tenth of a percent is told."""
+
 STILL_WORSE_STANDARD_ERRORS = 2.0
 """With any one of its pods left out, green must still be worse by so much, or it is a sick pod that speaks."""
 
@@ -151,7 +154,7 @@ def _smallest(base: float, expected: Callable[[float], float], wanted: float) ->
     low, high = base, 1 - 1e-9
     if expected(high) < wanted:
         return None
-    for _ in range(40):
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         low, high = (low, middle) if expected(middle) >= wanted else (middle, high)
     return high - base
