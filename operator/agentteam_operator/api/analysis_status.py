@@ -26,6 +26,9 @@ PodCounts = Annotated[
         pattern=r"^[0-9]{1,16}( [0-9]{1,16}){2}\|([0-9]{1,16}( [0-9]{1,16}){0,29})?(\|[a-zA-Z]+( [0-9]+)*)*$",
     ),
 ]
+PodEvidence = Annotated[
+    str, Field(max_length=640, pattern=r"^([A-Za-z]{1,64}=-?[0-9]{1,9}(\.[0-9]{1,6})?( |$)){0,16}$")
+]
 
 
 class QueryStatus(LenientModel):
@@ -79,6 +82,8 @@ class AnalysisStatus(LenientModel):
     """Runs of the candidate."""
     log_evidence: dict[str, float] = Field(default_factory=dict, max_length=32)
     """Natural logarithm of the evidence against the candidate, by test; 6.9 means odds of 1,000 : 1."""
+    log_evidence_without: dict[str, PodEvidence] = Field(default_factory=dict, max_length=MAX_PODS)
+    """The same with each of the candidate's pods left out, by pod: "errorRate=7.1 slowness=-0.2"."""
     reachable_log_evidence: float = Field(default=0.0, ge=0)
     """What the looks so far could have added to logEvidence at most: what can't prove a fault can't acquit either."""
     failures: dict[str, Count] = Field(default_factory=dict, max_length=32)

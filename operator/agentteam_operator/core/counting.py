@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import reduce
+from functools import lru_cache, reduce
 
 from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
 from agentteam_operator.core import histogram
@@ -222,23 +222,38 @@ def without_each_pod(state: AnalysisStatus, green_pods: frozenset[str]) -> dict[
     A pod's own share is its raw counters since it had warmed up, for it was made for this rollout; what it counted
     before its server restarted is not among them.
     """
-    counted = {name: Counters.unpack(text) for name, text in state.counters.items() if name in green_pods}
-    begun = {name: Counters.unpack(text) for name, text in state.counted_from.items()}
-    shares = {name: found.since(begun.get(name, Counters())) for name, found in counted.items()}
-    shares = {name: share for name, share in shares.items() if share.finished.total}
+    shares = {name: share for name, share in _shares(state, green_pods).items() if share.finished.total}
     if len(shares) < 2:  # noqa: PLR2004
         return {}
-    green = state.green
-    quantities = {name: histogram.unpack(counts) for name, counts in green.quantities.items()}
-    whole = Increment(green.started, finished_tally(green), histogram.unpack(green.durations), quantities)
+    whole = green_whole(state)
     return {name: whole - share for name, share in shares.items()}
 
 
+def without_pod(state: AnalysisStatus, pod: str) -> Increment:
+    """All of green's runs but this pod's."""
+    return green_whole(state) - _shares(state, frozenset({pod})).get(pod, Increment())
+
+
+def green_whole(state: AnalysisStatus) -> Increment:
+    """All of green's runs."""
+    green = state.green
+    quantities = {name: histogram.unpack(counts) for name, counts in green.quantities.items()}
+    return Increment(green.started, finished_tally(green), histogram.unpack(green.durations), quantities)
+
+
+def _shares(state: AnalysisStatus, green_pods: frozenset[str]) -> dict[str, Increment]:
+    counted = {name: Counters.unpack(text) for name, text in state.counters.items() if name in green_pods}
+    begun = {name: Counters.unpack(text) for name, text in state.counted_from.items()}
+    return {name: found.since(begun.get(name, Counters())) for name, found in counted.items()}
+
+
+@lru_cache(maxsize=1024)
 def recent_blocks(packed: str) -> tuple[Tally, ...]:
     """The tallies of the last blocks, oldest first, of a `recent` string."""
     return tuple(Tally(*map(int, word.split("/"))) for word in packed.split())
 
 
+@lru_cache(maxsize=1024)
 def recent_tally(packed: str) -> Tally:
     """All of the last blocks together."""
     return reduce(Tally.__add__, recent_blocks(packed), Tally())

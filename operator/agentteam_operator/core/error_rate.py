@@ -16,7 +16,6 @@ from agentteam_operator.core.counting import (
     finished_tally,
     recent_blocks,
     recent_tally,
-    without_each_pod,
 )
 from agentteam_operator.core.gross import MARGIN, GrossFault, gross_fault
 from agentteam_operator.core.metric_verdict import MetricVerdict, compared, failing, odds, percent, points
@@ -59,25 +58,39 @@ def error_rate(
     gross = gross_fault(state, blue=blue, green=green, mode=mode, limit=limit, log_threshold=threshold)
     if gross:
         return _gross_verdict(base, gross, concurrent=concurrent)
-    proven = _worse_than_blue(base, state, green, effect, threshold) if concurrent else None
+    proven = None
+    if concurrent:
+        proven = _worse_than_blue(base, state, green, effect=effect, threshold=threshold, alpha=settings.alpha)
     if proven is None or proven.verdict is not Verdict.FAILED:
         least = effect if concurrent else None
-        proven = _above_limit(base, state, green, min_effect=least, limit=limit, threshold=threshold) or proven
+        above = _above_limit(
+            base, state, green, min_effect=least, limit=limit, threshold=threshold, alpha=settings.alpha
+        )
+        proven = above or proven
     return proven or _unproven(base, settings, state, mode, limit)
 
 
 def _worse_than_blue(
-    base: MetricVerdict, state: AnalysisStatus, green: Colour, effect: float, threshold: float
+    base: MetricVerdict,
+    state: AnalysisStatus,
+    green: Colour,
+    *,
+    effect: float,
+    threshold: float,
+    alpha: float,
 ) -> MetricVerdict | None:
     """What the comparison with blue has proven, if anything."""
-    seen, control = finished_tally(state.green), finished_tally(state.blue)
-    proof = state.log_evidence.get(evidence.ERRORS_AGAINST_BLUE, 0.0)
+    seen, control, test = finished_tally(state.green), finished_tally(state.blue), evidence.ERRORS_AGAINST_BLUE
+    proof = state.log_evidence.get(test, 0.0)
     if proof <= threshold or seen.rate - control.rate < effect:
         return None
     said = f"{compared(seen, control)}: worse with odds {odds(proof)}"
     sick = sick_pod(
-        without_each_pod(state, green.pods),
-        lambda pod, rest: evidence.still_failing_without(state, pod, rest, min_effect=effect),
+        evidence.rests(state, green.pods, test),
+        lambda pod, rest: (
+            evidence.proven_without(state, pod, test, alpha=alpha)
+            and evidence.still_failing_without(state, pod, rest, min_effect=effect)
+        ),
     )
     if sick:
         lately = recent_tally(state.recent_by_pod.get(sick, "")).rate
@@ -93,16 +106,21 @@ def _above_limit(
     min_effect: float | None,
     limit: float,
     threshold: float,
+    alpha: float,
 ) -> MetricVerdict | None:
     """What has been proven against the limit, if anything; `min_effect` over blue is asked for while blue serves."""
-    seen, control = finished_tally(state.green), finished_tally(state.blue)
-    proof = state.log_evidence.get(evidence.ERRORS_AGAINST_LIMIT, 0.0)
+    seen, control, test = finished_tally(state.green), finished_tally(state.blue), evidence.ERRORS_AGAINST_LIMIT
+    proof = state.log_evidence.get(test, 0.0)
     if proof <= threshold or (min_effect is not None and seen.rate - control.rate < min_effect):
         return None
     worst = max(seen, recent_tally(state.green.recent), key=lambda tally: tally.rate)
     said = f"green {failing(worst)}: above the limit of {percent(limit)} with odds {odds(proof)}"
     sick = sick_pod(
-        without_each_pod(state, green.pods), lambda pod, _: evidence.still_above_without(state, pod, limit=limit)
+        evidence.rests(state, green.pods, test),
+        lambda pod, _: (
+            evidence.proven_without(state, pod, test, alpha=alpha)
+            and evidence.still_above_without(state, pod, limit=limit)
+        ),
     )
     if sick:
         lately = recent_tally(state.recent_by_pod.get(sick, "")).rate

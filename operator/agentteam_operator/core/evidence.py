@@ -5,6 +5,7 @@ Every bet is chosen from the blocks before the one that it is laid on; `sequenti
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isinf
 
@@ -13,7 +14,16 @@ from agentteam_operator.api.metrics import SEQUENTIAL, AnalysisMetric, MetricNam
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.core import average_evidence, histogram, sequential
 from agentteam_operator.core.counters import Increment
-from agentteam_operator.core.counting import Block, Mode, finished_tally, recent_blocks, recent_tally
+from agentteam_operator.core.counting import (
+    Block,
+    Mode,
+    finished_tally,
+    green_whole,
+    recent_blocks,
+    recent_tally,
+    without_each_pod,
+    without_pod,
+)
 from agentteam_operator.core.sequential import Tally
 
 ERRORS_AGAINST_BLUE = "errorRate"
@@ -36,6 +46,32 @@ class SlowTally:
     bound_seconds: float
     blue: Tally
     green: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Green's runs, or those of some of its pods."""
+
+    past: Increment
+    """Before the block."""
+    now: Increment
+    """In the block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What all bets on a block have in common, known before it but for blue's being over the limit."""
+
+    concurrent: bool
+    blue_rate: float
+    bursts: float
+    """How much more green's recent blocks vary than chance would have it."""
+    slow: SlowTally | None
+    limit: float
+    green_rate: float
+    """What green's answers are bet to fail at, above the limit."""
+    silent: bool
+    """Whether the limit says nothing, since blue is above it itself."""
 
 
 def metric_of(settings: AnalysisSettings, name: MetricName) -> AnalysisMetric | None:
@@ -67,19 +103,74 @@ def with_evidence(
     before: AnalysisStatus, after: AnalysisStatus, block: Block, settings: AnalysisSettings, mode: Mode
 ) -> AnalysisStatus:
     """`after`, with what the block says added to the evidence of `before`."""
-    bursts = sequential.dispersion(recent_blocks(before.green.recent))
-    gains = {ERRORS_AGAINST_LIMIT: _limit_gain(before, after, block, max_error_rate(settings)) / bursts}
-    if mode is Mode.CONCURRENT:
-        gains[ERRORS_AGAINST_BLUE] = _error_gain(before, block) / bursts
-        gains[SLOWNESS_AGAINST_BLUE] = _slowness_gain(before, block)
-    gains |= average_evidence.gains(before, block, settings, concurrent=mode is Mode.CONCURRENT)
-    evidence = dict(before.log_evidence)
-    most = _max_log_gain(before, after, block)
-    for test, gain in gains.items():
-        evidence[test] = round(evidence.get(test, 0.0) + min(gain, most), 6)
+    most, table = _max_log_gain(before, after, block), _table(before, after, settings, mode)
+    whole = Side(green_whole(before), block.green)
+    averages = average_evidence.gains(before, block, settings, concurrent=mode is Mode.CONCURRENT)
+    evidence = _added(before.log_evidence, _gains(table, block.blue, whole) | averages, most)
+    without = {}
+    for pod in after.recent_by_pod:
+        share = block.green_by_pod.get(pod, Increment())
+        others = Side(without_pod(before, pod), block.green - share)
+        without[pod] = pack_evidence(_added(_evidence_without(before, pod), _gains(table, block.blue, others), most))
     # Nothing is bet on the first block: there are no answers yet to choose the bet by.
     reachable = round(before.reachable_log_evidence + (most if before.looks else 0.0), 6)
-    return after.model_copy(update={"log_evidence": evidence, "reachable_log_evidence": reachable})
+    update = {"log_evidence": evidence, "log_evidence_without": without, "reachable_log_evidence": reachable}
+    return after.model_copy(update=update)
+
+
+def _table(before: AnalysisStatus, after: AnalysisStatus, settings: AnalysisSettings, mode: Mode) -> Table:
+    limit = max_error_rate(settings)
+    return Table(
+        concurrent=mode is Mode.CONCURRENT,
+        blue_rate=finished_tally(before.blue).estimate,
+        bursts=sequential.dispersion(recent_blocks(before.green.recent)),
+        slow=slow_tally(before) if mode is Mode.CONCURRENT else None,
+        limit=limit,
+        green_rate=max(recent_tally(before.green.recent).estimate, limit),
+        silent=blue_above(after, limit),
+    )
+
+
+def _gains(table: Table, blue: Increment, green: Side) -> dict[str, float]:
+    """What a block adds to each test that runs, unclipped."""
+    gains = {ERRORS_AGAINST_LIMIT: _limit_gain(table, green) / table.bursts}
+    if table.concurrent:
+        gains[ERRORS_AGAINST_BLUE] = _error_gain(table, blue, green) / table.bursts
+        gains[SLOWNESS_AGAINST_BLUE] = _slowness_gain(table, blue, green)
+    return gains
+
+
+def _added(evidence: Mapping[str, float], gains: Mapping[str, float], most: float) -> dict[str, float]:
+    sums = {test: round(evidence.get(test, 0.0) + min(gain, most), 6) for test, gain in gains.items()}
+    return {**evidence, **sums}
+
+
+def pack_evidence(evidence: Mapping[str, float]) -> str:
+    """Evidence by test as text: "errorRate=7.1 slowness=-0.2"."""
+    return " ".join(f"{test}={value:.3f}" for test, value in sorted(evidence.items()))
+
+
+def _evidence_without(state: AnalysisStatus, pod: str) -> dict[str, float]:
+    """The evidence with a pod left out, by test; of one that is new, all of the evidence, for it has no part in it."""
+    packed = state.log_evidence_without.get(pod)
+    if packed is None:
+        return dict(state.log_evidence)
+    return {test: float(value) for test, _, value in (word.partition("=") for word in packed.split())}
+
+
+def rests(state: AnalysisStatus, green_pods: frozenset[str], test: str) -> dict[str, Increment]:
+    """Green's runs with each pod's left out, by that pod; first the one without which the evidence is the weakest."""
+    found = without_each_pod(state, green_pods)
+    return {pod: found[pod] for pod in sorted(found, key=lambda pod: (_evidence_without(state, pod).get(test, 0), pod))}
+
+
+def proven_without(state: AnalysisStatus, pod: str, test: str, *, alpha: float) -> bool:
+    """Whether the evidence with a pod left out is odds of 1/alpha : 1.
+
+    An e-process of the other pods' runs alone, so that a revision with one sick pod is condemned by each test with a
+    probability of at most alpha, however often it is looked at.
+    """
+    return _evidence_without(state, pod).get(test, 0.0) > sequential.log_threshold(alpha, 1)
 
 
 def _max_log_gain(before: AnalysisStatus, after: AnalysisStatus, block: Block) -> float:
@@ -95,24 +186,24 @@ def _max_log_gain(before: AnalysisStatus, after: AnalysisStatus, block: Block) -
     return sequential.MAX_LOG_GAIN * min(1.0, lasted_seconds / FULL_BLOCK_SECONDS)
 
 
-def _error_gain(before: AnalysisStatus, block: Block) -> float:
+def _error_gain(table: Table, blue: Increment, green: Side) -> float:
     return sequential.log_gain_two_sample(
-        block.blue.finished,
-        block.green.finished,
-        blue_rate=finished_tally(before.blue).estimate,
-        green_rate=finished_tally(before.green).estimate,
+        blue.finished,
+        green.now.finished,
+        blue_rate=table.blue_rate,
+        green_rate=green.past.finished.estimate,
     )
 
 
-def _limit_gain(before: AnalysisStatus, after: AnalysisStatus, block: Block, limit: float) -> float:
+def _limit_gain(table: Table, green: Side) -> float:
     """Silent while blue is above the limit itself: then the limit says nothing about the new revision.
 
-    The bet follows green's recent blocks, so that a long healthy past doesn't blind it.
+    The bet follows green's recent blocks, so that a long healthy past doesn't blind it. It is the same whichever pod is
+    left out: of few pods and few blocks there are too few answers to choose one by.
     """
-    if blue_above(after, limit):
+    if table.silent:
         return 0.0
-    rate = max(recent_tally(before.green.recent).estimate, limit)
-    return sequential.log_gain_one_sample(block.green.finished, rate=rate, limit=limit)
+    return sequential.log_gain_one_sample(green.now.finished, rate=table.green_rate, limit=table.limit)
 
 
 def blue_above(state: AnalysisStatus, limit: float) -> bool:
@@ -125,15 +216,15 @@ def green_above(state: AnalysisStatus, limit: float) -> bool:
     return recent_tally(state.green.recent).rate > limit
 
 
-def _slowness_gain(before: AnalysisStatus, block: Block) -> float:
-    past = slow_tally(before)
-    if past is None:
+def _slowness_gain(table: Table, blue: Increment, green: Side) -> float:
+    slow = table.slow
+    if slow is None:
         return 0.0
     return sequential.log_gain_two_sample(
-        _slow(block.blue.durations, past.bound_seconds),
-        _slow(block.green.durations, past.bound_seconds),
-        blue_rate=past.blue.estimate,
-        green_rate=past.green.estimate,
+        _slow(blue.durations, slow.bound_seconds),
+        _slow(green.now.durations, slow.bound_seconds),
+        blue_rate=slow.blue.estimate,
+        green_rate=_slow(green.past.durations, slow.bound_seconds).estimate,
     )
 
 

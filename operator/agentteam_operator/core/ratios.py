@@ -48,8 +48,8 @@ def detectable(difference: float | None, relation: str) -> str:
 
 
 def sick_pod(rests: Mapping[str, Increment], still_worse: Callable[[str, Increment], bool]) -> str:
-    """The pod without which green is no worse: it is sick, not the revision. Empty if there is none."""
-    return next((pod for pod, rest in sorted(rests.items()) if not still_worse(pod, rest)), "")
+    """The first pod without which green is no worse: it is sick, not the revision. Empty if there is none."""
+    return next((pod for pod, rest in rests.items() if not still_worse(pod, rest)), "")
 
 
 def held_for_sick_pod(base: MetricVerdict, pod: str, what: str) -> MetricVerdict:

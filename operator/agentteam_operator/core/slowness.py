@@ -9,7 +9,7 @@ from agentteam_operator.api.metrics import AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import evidence, sequential
-from agentteam_operator.core.counting import Colour, Mode, without_each_pod
+from agentteam_operator.core.counting import Colour, Mode
 from agentteam_operator.core.metric_verdict import NO_CONTROL, MetricVerdict, compared, odds, percent, points, seconds
 from agentteam_operator.core.ratios import (
     detectable,
@@ -44,13 +44,17 @@ def slowness(
     base = replace(base, value=percent(slow.green.rate), samples=slow.green.total)
     said = f"of answers slower than {seconds(slow.bound_seconds)} (blue's 90th percentile and a tenth), "
     said += compared(slow.green, slow.blue, "has")
-    proof = state.log_evidence.get(evidence.SLOWNESS_AGAINST_BLUE, 0.0)
+    test = evidence.SLOWNESS_AGAINST_BLUE
+    proof = state.log_evidence.get(test, 0.0)
     enough = slow.green.total >= settings.min_samples
     if enough and proof > threshold and slow.green.rate - slow.blue.rate >= effect:
         said += f": slower with odds {odds(proof)}"
         sick = sick_pod(
-            without_each_pod(state, green.pods),
-            lambda _, rest: evidence.still_slow_without(state, rest, min_effect=effect),
+            evidence.rests(state, green.pods, test),
+            lambda pod, rest: (
+                evidence.proven_without(state, pod, test, alpha=settings.alpha)
+                and evidence.still_slow_without(state, rest, min_effect=effect)
+            ),
         )
         if sick:
             return held_for_sick_pod(base, sick, said)

@@ -1,0 +1,86 @@
+"""A revision isn't condemned for one sick pod: with any one left out, the others' evidence must suffice by itself."""
+
+from __future__ import annotations
+
+import pytest
+from agentteam_operator.api.status import Verdict
+from agentteam_operator.core.analysis import Judgement, MetricVerdict, Mode
+from agentteam_operator.core.evidence import ERRORS_AGAINST_BLUE, proven_without, rests
+from agentteam_operator.core.sequential import Tally
+
+from tests.support.judging import BLUE, GREEN, Judging, counters
+
+SICK = GREEN[2]
+WELL = counters(10)
+
+
+def error_rate(judgement: Judgement) -> MetricVerdict:
+    return next(found for found in judgement.verdicts if found.name == "errorRate")
+
+
+def evidence_of(judging: Judging, pod: str) -> float:
+    """Against blue, with the pod left out."""
+    packed = judging.state.log_evidence_without[pod]
+    return float(dict(word.split("=") for word in packed.split())[ERRORS_AGAINST_BLUE])
+
+
+def blocks(judging: Judging, bad_by_pod: dict[str, int], count: int) -> list[MetricVerdict]:
+    """So many blocks of ten runs on each pod, of which so many fail; the verdicts after each."""
+    added = {pod: counters(10 - bad_by_pod.get(pod, 0), bad_by_pod.get(pod, 0)) for pod in (*BLUE, *GREEN)}
+    return [error_rate(judging.look(added)) for _ in range(count)]
+
+
+EACH_ONCE = [{pod: 3} for pod in (*BLUE, *GREEN[:2])]
+
+
+@pytest.mark.parametrize("mode", [pytest.param(mode, id=mode.value) for mode in Mode])
+@pytest.mark.parametrize(
+    "lapses",
+    [
+        pytest.param([{}], id="the other pods fail nothing"),
+        pytest.param(EACH_ONCE, id="every other pod of both colours has a bad block now and then"),
+        pytest.param([{BLUE[0]: 3, BLUE[1]: 3}, {GREEN[0]: 3, GREEN[1]: 3}], id="two others at once, of either colour"),
+    ],
+)
+def test_one_sick_pod_condemns_no_revision(lapses: list[dict[str, int]], mode: Mode) -> None:
+    judging = Judging(mode=mode)
+    for lapse in lapses * (60 // len(lapses) // 5):
+        said = [*blocks(judging, {SICK: 5}, 4), *blocks(judging, {SICK: 5, **lapse}, 1)]
+        assert [found.message for found in said if found.verdict is Verdict.FAILED] == []
+    assert blocks(judging, {SICK: 5}, 4)[-1].reason == "SickPod"
+
+
+@pytest.mark.parametrize("mode", [pytest.param(mode, id=mode.value) for mode in Mode])
+def test_a_fault_on_every_pod_is_condemned(mode: Mode) -> None:
+    said = blocks(Judging(mode=mode), dict.fromkeys(GREEN, 1), 60)
+    assert Verdict.FAILED in {found.verdict for found in said}
+
+
+def test_the_sick_pod_is_the_one_that_is_named() -> None:
+    judging = Judging()
+    said = blocks(judging, {SICK: 5}, 20)
+    assert f"without pod {SICK}" in said[-1].message
+    assert next(iter(rests(judging.state, judging.green.pods, ERRORS_AGAINST_BLUE))) == SICK
+
+
+def test_evidence_of_before_a_pod_was_there_is_the_others() -> None:
+    """What was proven without a new pod stays proven when the new one is left out."""
+    judging = Judging()
+    only = {pod: counters(7, 3) if pod == GREEN[0] else WELL for pod in (*BLUE, GREEN[0])}
+    missing = frozenset(GREEN[1:])
+    for _ in range(8):
+        for pod, more in only.items():
+            judging.look({pod: more}, missing=missing)
+    held = judging.state.log_evidence[ERRORS_AGAINST_BLUE]
+    assert held > 0
+    judging.look(dict.fromkeys((*BLUE, *GREEN), WELL))
+    assert not proven_without(judging.state, GREEN[0], ERRORS_AGAINST_BLUE, alpha=0.001)
+    assert evidence_of(judging, GREEN[1]) == pytest.approx(held, abs=1.5)
+
+
+def test_without_a_pod_nothing_of_it_counts() -> None:
+    judging, twin = Judging(), Judging()
+    blocks(judging, {SICK: 5}, 12)
+    blocks(twin, {}, 12)
+    assert evidence_of(judging, SICK) == evidence_of(twin, SICK)
+    assert Tally(judging.state.green.failed, judging.state.green.finished) == Tally(60, 360)
