@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit simulation explore state-machine mutants integration e2e cluster-test bench images crds cluster-up cluster-down
+.PHONY: help setup demo test check unit simulation explore state-machine mutants judgement integration e2e cluster-test bench images crds cluster-up cluster-down
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONSAFEPATH := 1
@@ -53,6 +53,10 @@ state-machine: setup ## a long walk of decide through anything in any order (STE
 
 mutants: setup ## mutation testing of what decides and writes, and docs/benchmarks/mutation.md (MUTANTS="core/view.py")
 	nice -n 15 .venv/bin/python -m tests.mutation --out docs/benchmarks $(MUTANTS)
+
+judgement: setup ## prove the judge on thousands of simulated releases, and redraw docs/judgement.md (20 min; MINUTES=n ends it sooner)
+	$(call STEP,proofs of the judgement)
+	.venv/bin/python -m tests.judgement $(if $(MINUTES),--minutes $(MINUTES))
 
 integration: setup ## tests on a real API server
 	$(call STEP,integration tests on a real API server)
