@@ -84,42 +84,53 @@ def _ratio(seen_bad: Integers, seen_total: Integers, against: Floats, null: Floa
     return found
 
 
-def _estimate(bad: Integers, total: Integers) -> Floats:
+def _estimate(bad: Floats, total: Floats) -> Floats:
     return (PRIOR_BAD + bad) / (PRIOR_BAD + PRIOR_GOOD + total)
 
 
+def _before(blocks: Floats | Integers) -> Floats:
+    """Sum of all blocks before each."""
+    found: Floats = np.cumsum(blocks, axis=1, dtype=np.float64) - blocks
+    return found
+
+
+def _lately(blocks: Floats | Integers) -> Floats:
+    """Sum of the recent blocks before each."""
+    before = _before(blocks)
+    older = np.zeros_like(before)
+    older[:, RECENT_BLOCKS:] = before[:, :-RECENT_BLOCKS]
+    return before - older
+
+
 def dispersions(bad: Integers, total: Integers) -> Floats:
-    """`sequential.dispersion` of each release's blocks, (releases, blocks)."""
-    answered = total > 0
-    count = answered.sum(axis=1)
-    rate = bad.sum(axis=1) / np.maximum(total.sum(axis=1), 1)
+    """`sequential.dispersion` of the recent blocks before each block, (releases, blocks).
+
+    Pearson's chi-square of blocks with k bad ones of n each is (sum k^2/n - K^2/N) / (r (1 - r)), r being K/N.
+    """
+    count = _lately((total > 0).astype(np.float64))
+    whole_bad, whole = _lately(bad), _lately(total)
+    rate = whole_bad / np.maximum(whole, 1)
     usable = (count >= _FEWEST_BLOCKS) & (rate > 0) & (rate < 1)
-    safe = np.where(usable, rate, 0.5)[:, None]
-    squares = np.where(answered, (bad - total * safe) ** 2 / np.maximum(total * safe * (1 - safe), 1e-300), 0.0)
-    found: Floats = np.where(usable, np.maximum(1.0, squares.sum(axis=1) / np.maximum(count - 1, 1)), 1.0)
+    safe = np.where(usable, rate, 0.5)
+    squares = _lately(bad * bad / np.maximum(total, 1))
+    chi_square = (squares - whole_bad * rate) / (safe * (1 - safe))
+    found: Floats = np.where(usable, np.maximum(1.0, chi_square / np.maximum(count - 1, 1)), 1.0)
     return found
 
 
-def log_evidence(blocks: Blocks, form: str) -> Floats:
-    """Log E after each block, (releases, blocks)."""
-    steps: Floats = np.zeros(blocks.blue_bad.shape)
-    for block in range(steps.shape[1]):
-        blue = _estimate(blocks.blue_bad[:, :block].sum(axis=1), blocks.blue_total[:, :block].sum(axis=1))
-        green = _estimate(blocks.green_bad[:, :block].sum(axis=1), blocks.green_total[:, :block].sum(axis=1))
-        blue_total, green_total = blocks.blue_total[:, block], blocks.green_total[:, block]
-        null = (blue_total * blue + green_total * green) / np.maximum(blue_total + green_total, 1)
-        bets = (green > blue) & (blue_total > 0) & (green_total > 0)
-        null = np.where(bets, null, 0.5)
-        gain = _ratio(blocks.blue_bad[:, block], blue_total, blue, null)
-        gain += _ratio(blocks.green_bad[:, block], green_total, green, null)
-        if form == FORMS[2]:
-            recent = slice(max(0, block - RECENT_BLOCKS), block)
-            gain /= dispersions(blocks.green_bad[:, recent], blocks.green_total[:, recent])
-        if form != FORMS[0]:
-            gain = np.minimum(gain, MAX_LOG_GAIN)
-        steps[:, block] = np.where(bets, gain, 0.0)
-    found: Floats = np.cumsum(steps, axis=1)
-    return found
+def log_evidence(blocks: Blocks) -> Mapping[str, Floats]:
+    """Log E after each block, by form, each (releases, blocks)."""
+    blue = _estimate(_before(blocks.blue_bad), _before(blocks.blue_total))
+    green = _estimate(_before(blocks.green_bad), _before(blocks.green_total))
+    bets = (green > blue) & (blocks.blue_total > 0) & (blocks.green_total > 0)
+    both = np.maximum(blocks.blue_total + blocks.green_total, 1)
+    null = np.where(bets, (blocks.blue_total * blue + blocks.green_total * green) / both, 0.5)
+    gain = _ratio(blocks.blue_bad, blocks.blue_total, blue, null)
+    gain += _ratio(blocks.green_bad, blocks.green_total, green, null)
+    gain = np.where(bets, gain, 0.0)
+    discounted = gain / dispersions(blocks.green_bad, blocks.green_total)
+    forms = (gain, np.minimum(gain, MAX_LOG_GAIN), np.minimum(discounted, MAX_LOG_GAIN))
+    return {form: np.cumsum(steps, axis=1) for form, steps in zip(FORMS, forms, strict=True)}
 
 
 def exceeded(null: Null, releases: int, seed: int) -> Mapping[str, list[int]]:
@@ -128,7 +139,7 @@ def exceeded(null: Null, releases: int, seed: int) -> Mapping[str, list[int]]:
     counts = {form: np.zeros(len(ALPHAS), dtype=np.int64) for form in FORMS}
     for begin in range(0, releases, _AT_ONCE):
         blocks = null.blocks(random, min(_AT_ONCE, releases - begin))
-        for form in FORMS:
-            highest = log_evidence(blocks, form).max(axis=1)
+        for form, evidence in log_evidence(blocks).items():
+            highest = evidence.max(axis=1)
             counts[form] += [int((highest > np.log(1 / alpha)).sum()) for alpha in ALPHAS]
     return {form: found.tolist() for form, found in counts.items()}

@@ -14,8 +14,8 @@ from tests.support.judging import BLUE, GREEN, Judging, counters, plus
 
 PODS = (*BLUE, *GREEN)
 Look = Mapping[str, PodCounters]
-MOST_LOOKS = 8
-FEW = settings(max_examples=30)
+MOST_LOOKS = 6
+FEW = settings(max_examples=12)
 
 RUNS = st.builds(
     counters, st.integers(0, 12), st.integers(0, 6), seconds=st.sampled_from([0.2, 1.0, 3.0]), hanging=st.integers(0, 2)
