@@ -80,6 +80,9 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
     ]
     wanted = [batch for _, batch in sorted(due, key=lambda pair: pair[0])]
     runner.run(wanted, processes, runner.said, arguments.minutes)
+    without = {batch.kind.name for _, batch in due if batch.first_seed == seed and not batch.path.exists()}
+    if without:
+        raise SystemExit(f"nothing is written, for no release was played of {', '.join(sorted(without))}: run it again")
 
     def of_product(kinds: Iterable[Kind]) -> list[dict[str, Any]]:
         found = ((kind.name, runner.ends_of(kind, PRODUCT, seed, by_name[kind.name])) for kind in kinds)

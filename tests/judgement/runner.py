@@ -23,7 +23,7 @@ from tests.judgement.release import Release
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCHES = ROOT / "build" / "judgement"
-BATCH = 25
+BATCH = 10
 REPORT_EVERY = 20
 
 
