@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "judgement.md"
 RESULT = ROOT / "docs" / "benchmarks" / "judgement.json"
 
+_SHOWN_ALPHAS = (0.05, 0.001, 0.0002)
+
 Result = Mapping[str, Any]
 Line = Mapping[str, Any]
 
@@ -136,12 +138,12 @@ def _share(line: Line, *, timed: bool) -> str:
 
 def _bare(figures: Result) -> str:
     bare = figures["bare"]
-    shown = [bare["alphas"].index(alpha) for alpha in (0.05, 0.001, 0.0002)]
+    shown = [bare["alphas"].index(alpha) for alpha in _SHOWN_ALPHAS]
     rows = []
     for null in bare["nulls"]:
         for form, counts in null["exceeded"].items():
             rows.append((null["name"], form, *(percent(counts[index] / bare["releases"]) for index in shown)))
-    promised = (f"over 1/{bare['alphas'][index]:g} : 1" for index in shown)
+    promised = (f"over {1 / alpha:,.0f} : 1 (at most {percent(alpha)})" for alpha in _SHOWN_ALPHAS)
     return _table((f"{bare['releases']:,} releases each", "the test", *promised), rows)
 
 

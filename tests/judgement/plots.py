@@ -94,7 +94,7 @@ def _time(figures: Result) -> Figure:
     axes.set_yticks([10, 20, 60, 120, 300, 660], ["10 s", "20 s", "1 min", "2 min", "5 min", "11 min"])
     axes.minorticks_off()
     axes.set_xlim(-0.5, len(figures["points"]) - 0.5)
-    axes.set_ylabel("median time to the rollback, where most are found")
+    axes.set_ylabel("median time to the rollback")
     axes.legend(loc="lower left")
     return figure
 
@@ -113,11 +113,12 @@ def _false(figures: Result) -> Figure:
         axes.hlines(places, *zip(*ends, strict=True), color=COLOURS[name], linewidth=0.8)
     axes.set_yticks(range(len(kinds)), [kind["name"] for kind in kinds])
     axes.set_xscale("symlog", linthresh=0.5, linscale=0.6)
-    axes.set_xticks([0, 0.5, 2, 10, 50, 100], ["0", "0.5 %", "2 %", "10 %", "50 %", "100 %"])
+    axes.set_xticks([0, 0.5, 2, 10, 30, 100], ["0", "0.5 %", "2 %", "10 %", "30 %", "100 %"])
     axes.minorticks_off()
     axes.axvline(0.5, color="black", linewidth=0.8, linestyle="--")
     axes.set_xlim(-0.05, 130)
-    axes.set_xlabel("rolled back though no worse, with 95 % intervals (linear below 0.5 %)")
+    axes.set_ylim(-0.6, len(kinds) - 0.4)
+    figure.supxlabel("rolled back though no worse, with 95 % intervals (linear below 0.5 %)", fontsize=9)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
 
