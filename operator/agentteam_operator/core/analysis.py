@@ -129,7 +129,7 @@ def _verdict(
     if metric.name == MetricName.ERROR_RATE:
         found = error_rate.error_rate(metric, settings, state, blue=blue, green=green, mode=mode)
     elif metric.name == MetricName.SLOWNESS:
-        found = slowness.slowness(metric, settings, state, green=green, mode=mode)
+        found = slowness.slowness(metric, settings, state, blue=blue, green=green, mode=mode)
     elif metric.name in QUANTITIES:
         found = averages.average(metric, settings, state, green=green, mode=mode)
     else:

@@ -9,7 +9,7 @@ from agentteam_operator.api.metrics import AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import evidence, sequential
-from agentteam_operator.core.counting import Colour, Mode
+from agentteam_operator.core.counting import Colour, Mode, without_each_pod
 from agentteam_operator.core.metric_verdict import NO_CONTROL, MetricVerdict, compared, odds, percent, points, seconds
 from agentteam_operator.core.ratios import (
     detectable,
@@ -23,7 +23,13 @@ from agentteam_operator.core.ratios import (
 
 
 def slowness(
-    metric: AnalysisMetric, settings: AnalysisSettings, state: AnalysisStatus, *, green: Colour, mode: Mode
+    metric: AnalysisMetric,
+    settings: AnalysisSettings,
+    state: AnalysisStatus,
+    *,
+    blue: Colour,
+    green: Colour,
+    mode: Mode,
 ) -> MetricVerdict:
     """The verdict on answers slower than blue's usual ones, while both serve."""
     effect = metric.resolved().min_effect or 0.0
@@ -49,6 +55,8 @@ def slowness(
     enough = slow.green.total >= settings.min_samples
     if enough and proof > threshold and slow.green.rate - slow.blue.rate >= effect:
         said += f": slower with odds {odds(proof)}"
+        if _is_only_pod(state, blue, green):
+            return _left_to_next_step(base, said)
         sick = sick_pod(
             evidence.rests(state, green.pods, test),
             lambda pod, rest: (
@@ -59,15 +67,25 @@ def slowness(
         if sick:
             return held_for_sick_pod(base, sick, said)
         return replace(base, verdict=Verdict.FAILED, reason="SlowerThanBlue", message=said)
-    return too_few(base, settings, state, slow.green, slow.blue) or _unproven(base, state, slow, said, threshold)
+    return too_few(base, settings, state, slow.green, slow.blue) or _unproven(
+        base, state, slow, said, threshold, only_pod=_is_only_pod(state, blue, green)
+    )
 
 
 def _unproven(
-    base: MetricVerdict, state: AnalysisStatus, slow: evidence.SlowTally, said: str, threshold: float
+    base: MetricVerdict,
+    state: AnalysisStatus,
+    slow: evidence.SlowTally,
+    said: str,
+    threshold: float,
+    *,
+    only_pod: bool,
 ) -> MetricVerdict:
     """What to say of slowness that isn't proven, on enough answers; `said` are the figures."""
     proof = state.log_evidence.get(evidence.SLOWNESS_AGAINST_BLUE, 0.0)
     if suspicious(slow.green, slow.blue) and proof >= 0:  # it soon falls below 0 once green's answers are quick
+        if only_pod:
+            return _left_to_next_step(base, f"{said}: slower so far, but not proven yet (odds {odds(proof)})")
         return held_on_suspicion(base, state, said, worse="slower", log_evidence=proof)
     few = too_few_blocks(base, state, said, threshold)
     if few:
@@ -75,3 +93,14 @@ def _unproven(
     found = sequential.smallest_difference(slow.blue, slow.green, threshold=threshold)
     said += f": not proven slower; {detectable(found, 'more')}"
     return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)
+
+
+def _is_only_pod(state: AnalysisStatus, blue: Colour, green: Colour) -> bool:
+    """One pod of green has answered, beside several of blue: whether it is slow by itself, nobody can say."""
+    return len(blue.pods) > 1 and not without_each_pod(state, green.pods)
+
+
+def _left_to_next_step(base: MetricVerdict, said: str) -> MetricVerdict:
+    """No verdict, and no hold: slow answers are answers, and more pods tell more."""
+    said += ", on green's only pod, which may be slow by itself: that is left to a step with more pods"
+    return replace(base, verdict=Verdict.INCONCLUSIVE, reason="OnlyPod", message=said)

@@ -235,14 +235,24 @@ def test_too_few_blocks_say_what_would_help() -> None:
 
 
 def test_slow_answers_are_suspicious_until_they_are_quick_again() -> None:
-    judging = beside_several()
+    judging = Judging(FAST)
     judging.looks(1, counters(12), counters(12))
-    judgement = judging.looks(8, counters(12), counters(12, seconds=5))
+    judgement = judging.looks(4, counters(12), counters(12, seconds=5))
     found = of(judgement, "slowness")
     assert (found.verdict, found.reason) == (Verdict.PENDING, "Suspicious")
     assert "slower so far, but not proven yet (odds" in found.message
     assert not analysis.enough(judgement, FAST)
-    assert of(judging.looks(3, counters(12), counters(12)), "slowness").reason == "TooFewBlocks"
+    assert of(judging.looks(9, counters(12), counters(12)), "slowness").reason == "WithinLimits"
+
+
+def test_a_step_isn_t_held_for_slow_answers_of_its_only_pod() -> None:
+    judging = beside_several()
+    judging.looks(1, counters(12), counters(12))
+    judgement = judging.looks(8, counters(12), counters(12, seconds=5))
+    found = of(judgement, "slowness")
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "OnlyPod")
+    assert "slower so far, but not proven yet (odds" in found.message
+    assert analysis.enough(judgement, FAST)
 
 
 def test_a_team_of_one_replica_is_judged_quickly_without_that_protection() -> None:

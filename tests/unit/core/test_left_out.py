@@ -8,7 +8,7 @@ from agentteam_operator.core.analysis import Judgement, MetricVerdict, Mode
 from agentteam_operator.core.evidence import ERRORS_AGAINST_BLUE, proven_without, rests
 from agentteam_operator.core.sequential import Tally
 
-from tests.support.judging import BLUE, GREEN, Judging, counters
+from tests.support.judging import BLUE, GREEN, Judging, colour, counters
 
 SICK = GREEN[2]
 WELL = counters(10)
@@ -84,3 +84,39 @@ def test_without_a_pod_nothing_of_it_counts() -> None:
     blocks(twin, {}, 12)
     assert evidence_of(judging, SICK) == evidence_of(twin, SICK)
     assert Tally(judging.state.green.failed, judging.state.green.finished) == Tally(60, 360)
+
+
+def slow_verdicts(judging: Judging, slow: frozenset[str], count: int) -> list[MetricVerdict]:
+    """So many blocks of ten runs on each pod there is, which take 1 s, or 3 s on the slow ones; slowness after each."""
+    pods = sorted(judging.blue.pods | judging.green.pods)
+    added = {pod: counters(10, seconds=3.0 if pod in slow else 1.0) for pod in pods}
+    found = (judging.look(added).verdicts for _ in range(count))
+    return [next(one for one in verdicts if one.name == "slowness") for verdicts in found]
+
+
+def test_a_slow_only_pod_is_left_to_the_next_step() -> None:
+    """It neither condemns the revision nor holds the step, for more pods are what tells."""
+    judging = Judging(green=colour(GREEN[:1]))
+    said = slow_verdicts(judging, frozenset(GREEN[:1]), 30)
+    assert {found.verdict for found in said[5:]} == {Verdict.INCONCLUSIVE}
+    assert said[-1].reason == "OnlyPod"
+
+
+@pytest.mark.parametrize(
+    ("slow", "expected"),
+    [
+        pytest.param(GREEN, Verdict.FAILED, id="the other pods are slow, too: the revision is"),
+        pytest.param(GREEN[:1], Verdict.PENDING, id="only the first pod is slow: it is sick"),
+    ],
+)
+def test_the_next_step_tells_whether_the_pod_or_the_revision_is_slow(slow: tuple[str, ...], expected: Verdict) -> None:
+    judging = Judging(green=colour(GREEN[:1]))
+    slow_verdicts(judging, frozenset(slow), 12)
+    judging.green = colour(GREEN)
+    judging.totals |= {pod: counters() for pod in GREEN[1:]}
+    assert slow_verdicts(judging, frozenset(slow), 20)[-1].verdict is expected
+
+
+def test_a_team_of_one_pod_is_judged_by_it() -> None:
+    judging = Judging(blue=colour(BLUE[:1], made_seconds_ago=3600), green=colour(GREEN[:1]))
+    assert slow_verdicts(judging, frozenset(GREEN[:1]), 30)[-1].verdict is Verdict.FAILED
