@@ -54,7 +54,7 @@ state-machine: setup ## a long walk of decide through anything in any order (STE
 mutants: setup ## mutation testing of what decides and writes, and docs/benchmarks/mutation.md (MUTANTS="core/view.py")
 	nice -n 15 .venv/bin/python -m tests.mutation --out docs/benchmarks $(MUTANTS)
 
-judgement: setup ## prove the judge on thousands of simulated releases, and redraw docs/judgement.md (20 min; MINUTES=n ends it sooner)
+judgement: setup ## prove the judge on simulated releases, and redraw docs/judgement.md (MINUTES=n ends it sooner; the next run goes on)
 	$(call STEP,proofs of the judgement)
 	.venv/bin/python -m tests.judgement $(if $(MINUTES),--minutes $(MINUTES))
 
