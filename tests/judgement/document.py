@@ -111,9 +111,10 @@ def _summary(figures: Result) -> str:
     ):
         count, of = (sum(line[key] for line in chosen) for key in ("rolledBack", "releases"))
         said.append(f"{count:,} of {of:,} releases of the {len(chosen)} kinds whose {words}")
-    worst = max(lines, key=lambda line: line["rolledBack"] / line["releases"])
+    worst = max(lines, key=lambda line: (line["rolledBack"] / line["releases"], line["high"]))
+    which = "worst" if worst["rolledBack"] else "least certain"
     return (
-        f'Rolled back though no worse: {said[0]}, and {said[1]}. The worst kind is "{worst["name"]}", '
+        f'Rolled back though no worse: {said[0]}, and {said[1]}. The {which} kind is "{worst["name"]}", '
         f"with {_count(worst)} ({percent(worst['rolledBack'] / worst['releases'])}, 95 % interval {_interval(worst)})."
     )
 
