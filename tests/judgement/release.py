@@ -13,16 +13,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RevisionStatus, RolloutStatus, Transition
-from agentteam_operator.core import names, verdicts
+from agentteam_operator.api.status import (
+    ActionName,
+    AgentTeamStatus,
+    Outcome,
+    Phase,
+    RevisionStatus,
+    RolloutStatus,
+    Transition,
+)
+from agentteam_operator.core import actions, names, verdicts
 from agentteam_operator.core.decide import advance, decide
 from agentteam_operator.core.state import (
     Action,
     ApplyObject,
     Environment,
+    JobObserved,
     Observed,
     PodObserved,
-    ProbeObserved,
     RevisionObserved,
     ScaleDeployment,
     ServiceObserved,
@@ -46,6 +54,11 @@ _MOST_TICKS = 6
 """In a row at one moment: more would be a circle."""
 
 _ENDS = frozenset({Phase.COMPLETED, Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED})
+_HEALTHY = {
+    names.check_job(TEAM, GREEN, names.CHECK_HEALTH, attempt): JobObserved(finished=True, succeeded=True)
+    for attempt in range(1, 10)
+}
+"""The health check's Job, before the traffic and after the switch."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +199,7 @@ class Release:
         Most ticks change nothing but the judge's memory, and half of their time would go into comparing manifests.
         """
         looked = View(observed, ENVIRONMENT, _moment(now), observed.spec, observed.status)
-        status = advance(verdicts.judge(looked)).status
+        status = advance(verdicts.judge(actions.heard(looked))).status
         before, after = observed.status.rollout, status.rollout
         if before is None or after is None or self._changed:
             return False
@@ -201,7 +214,8 @@ class Release:
             return
         waited = (_moment(now) - rollout.phase_started_at).total_seconds()
         if rollout.phase is Phase.AWAITING_PROMOTION and waited >= PERSON_SECONDS - 0.5:
-            self._annotations = {names.ANNOTATION_PROMOTE: GREEN}
+            word = names.action_annotation(ActionName.PROMOTE)
+            self._annotations = {word: f"{GREEN}/{rollout.phase_started_at.timestamp():.0f}"}
 
     def _carry_out(self, actions: Iterable[Action], now: float) -> bool:
         """Change the cluster; True if traffic or sizes changed."""
@@ -248,7 +262,8 @@ class Release:
             active_service=ServiceObserved(
                 names.server_selector(TEAM, self._selects), "5", frozenset(pod.name for pod in self._serving(now))
             ),
-            probe=ProbeObserved(finished=True, succeeded=True),
+            spec_target=GREEN,
+            jobs=_HEALTHY,
             snapshot=self._snapshot,
             live=True,
         )

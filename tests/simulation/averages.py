@@ -10,9 +10,9 @@ import sys
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
-from math import log
+from math import exp, log
 from random import Random
 from statistics import median
 
@@ -24,7 +24,21 @@ from agentteam_operator.core.analysis import DURATION_BOUNDS_SECONDS, Colour, Mo
 from agentteam_operator.core.quantities import QUANTITIES
 from agentteam_operator.core.state import PodCounters, Snapshot
 
-from tests.simulation.releases import AUTO, START, Stage, poisson
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of the rollout with so many pods taking traffic."""
+
+    seconds: int
+    blue_pods: int
+    green_pods: int
+    mode: Mode = Mode.CONCURRENT
+
+
+AUTO = (Stage(60, 3, 1), Stage(600, 3, 3), Stage(120, 0, 3, Mode.ONE_SAMPLE))
+"""The default schedule of a team of three: one green pod, equal halves for the watch, then green alone."""
 
 TOKENS = QUANTITIES[MetricName.TOKENS_PER_RUN]
 SETTINGS = AnalysisSettings(
@@ -48,6 +62,15 @@ class Usage:
     """Runs come by so many in a row on one pod, which take alike."""
     heavy: float = 0.0
     """So large a share of runs, of either colour, takes a hundred times as many."""
+
+
+def poisson(random: Random, mean: float) -> int:
+    """A Poisson number, by Knuth's products (means of up to some hundreds)."""
+    count, product = 0, random.random()
+    while product > exp(-mean):
+        count += 1
+        product *= random.random()
+    return count
 
 
 @dataclass
