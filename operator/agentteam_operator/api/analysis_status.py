@@ -27,7 +27,7 @@ PodCounts = Annotated[
     ),
 ]
 PodEvidence = Annotated[
-    str, Field(max_length=640, pattern=r"^([A-Za-z]{1,64}=-?[0-9]{1,9}(\.[0-9]{1,6})?( |$)){0,16}$")
+    str, Field(max_length=640, pattern=r"^([A-Za-z]{1,40}=-?[0-9]{1,9}(\.[0-9]{1,6})?( |$)){0,16}$")
 ]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import re2
 import yaml
 from agentteam_operator.api.crd import (
     crd_text,
@@ -76,6 +77,17 @@ def test_nothing_that_a_structural_schema_refuses_is_left() -> None:
     assert [
         path for path, node in NODES.items() if "type" not in node and "x-kubernetes-int-or-string" not in node
     ] == []
+
+
+def test_every_pattern_is_one_that_the_api_server_takes() -> None:
+    """It reads them by RE2, which knows no lookahead and bounds what is repeated within what is repeated."""
+    patterns = {path: node["pattern"] for path, node in NODES.items() if "pattern" in node}
+    assert patterns
+    for path, pattern in patterns.items():
+        try:
+            re2.compile(pattern)
+        except re2.error as error:
+            pytest.fail(f"{path}: {error}")
 
 
 def test_the_full_manifest_of_the_tables_has_every_field() -> None:
