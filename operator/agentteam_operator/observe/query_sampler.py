@@ -14,6 +14,7 @@ import structlog
 
 from agentteam_operator.api.promql import InvalidQueryError, parse_query
 from agentteam_operator.core.state import QueryReading
+from agentteam_operator.observe.resting import rest
 from agentteam_operator.observe.store import TeamKey
 
 QUERIES_OF_TEAM_AT_ONCE = 4
@@ -88,7 +89,7 @@ class QuerySampler:
                 self._changed.clear()
                 self._begin(loop.time())
                 soonest = min((at for mark, at in self._due.items() if mark not in self._asking), default=None)
-                await self._rest(None if soonest is None else soonest - loop.time())
+                await rest(self._changed, None if soonest is None else max(soonest - loop.time(), 0.0))
         finally:
             for task in self._asking.values():
                 task.cancel()
@@ -137,11 +138,3 @@ class QuerySampler:
         self._slots.pop(key, None)
         self._readings.pop(key, None)
         self._due = {mark: at for mark, at in self._due.items() if mark[0] != key}
-
-    async def _rest(self, seconds: float | None) -> None:
-        """Until the next query is due, or something has changed."""
-        try:
-            async with asyncio.timeout(None if seconds is None else max(seconds, 0.0)):
-                await self._changed.wait()
-        except TimeoutError:
-            return

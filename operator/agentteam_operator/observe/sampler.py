@@ -15,6 +15,7 @@ from agentteam_operator.core import names
 from agentteam_operator.core.state import QueryReading, Snapshot
 from agentteam_operator.observe.pods import is_over
 from agentteam_operator.observe.query_sampler import QuerySampler, TeamQueries
+from agentteam_operator.observe.resting import rest
 from agentteam_operator.observe.store import Store, TeamKey
 from agentteam_operator.providers.prometheus import TeamPods
 
@@ -122,7 +123,7 @@ class Sampler:
                     self._due[key] = max(now, self._due[key]) + self._wanted[key].interval_seconds
                 await self._look(self._prometheus, due)
                 continue
-            await self._rest(min(self._due.values(), default=now + 3600.0) - now)
+            await rest(self._changed, max(min(self._due.values(), default=now + 3600.0) - now, 0.01))
 
     async def _look(self, prometheus: ReadsMetrics, keys: list[TeamKey]) -> None:
         requests = [self._request(key, self._wanted[key]) for key in keys]
@@ -137,14 +138,6 @@ class Sampler:
             if key in self._wanted:
                 self._latest[key] = snapshot
                 self._wake(key)
-
-    async def _rest(self, seconds: float) -> None:
-        """Until the next team is due, or one more wants to be read."""
-        try:
-            async with asyncio.timeout(max(seconds, 0.01)):
-                await self._changed.wait()
-        except TimeoutError:
-            return
 
     def _request(self, key: TeamKey, sampling: Sampling) -> TeamPods:
         """The server pods of both colours, as they are now."""
