@@ -12,8 +12,8 @@ from unittest import mock
 from agentteam_operator import reconcile
 from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.apply import ClusterWriter, Executed, KubeWriter, Notifier, execute
+from agentteam_operator.core import beginning, incidents, names, notices, plan, verdicts, view
 from agentteam_operator.core import decide as table
-from agentteam_operator.core import incidents, names, notices, plan, verdicts, view
 from agentteam_operator.core.build import deployment, hpa
 from agentteam_operator.core.decide import Rule
 from agentteam_operator.core.gates import Finding, pods, traffic
@@ -228,8 +228,8 @@ def _drift_is_left() -> AbstractContextManager[object]:
 
 
 def _steps_that_gave_way_are_dropped() -> AbstractContextManager[object]:
-    right = table._begin
-    return mock.patch.object(table, "_begin", lambda view: right(view).model_copy(update={"earlier": []}))
+    right = beginning.begun
+    return mock.patch.object(table, "begun", lambda view: right(view).model_copy(update={"earlier": []}))
 
 
 def _notifiers_are_asked_in_one_tick_only() -> AbstractContextManager[object]:

@@ -29,14 +29,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from agentteam_operator.api.status import MAX_TRANSITIONS, Phase, RolloutStatus, Transition
+from agentteam_operator.api.status import Phase
 from agentteam_operator.core import actions, held, incidents, notices, plan, timing, verdicts
 from agentteam_operator.core.adopt import adopted
+from agentteam_operator.core.beginning import begun, restarted_clock
 from agentteam_operator.core.conditions import summarize
-from agentteam_operator.core.difference import only_operational
 from agentteam_operator.core.entering import EFFECTS, checked_again
 from agentteam_operator.core.gates import Finding, checks, intent, judgement, pods, traffic
-from agentteam_operator.core.plan import events
 from agentteam_operator.core.state import Decision, Environment, Observed
 from agentteam_operator.core.view import JUDGED, View
 
@@ -272,56 +271,10 @@ def _note_progress(view: View) -> View:
 
 def _enter(view: View, to: Phase, found: Finding) -> View:
     """The view after entering a phase, with what the phase means for the revisions written into the status."""
-    rollout = _begin(view) if to is Phase.VALIDATING else view.rollout
+    rollout = begun(view) if to is Phase.VALIDATING else view.rollout
     if rollout is None:
         raise AssertionError(f"phase {to} was entered without a rollout")
-    rollout = _restart_clock(view, rollout, to, found)
+    rollout = restarted_clock(view, rollout, to, found)
     status = view.status.model_copy(update={"rollout": rollout})
     entered = replace(view.with_status(status), said=frozenset())  # a word is heard once
     return EFFECTS[to](entered, view.phase) if to in EFFECTS else entered
-
-
-def _begin(view: View) -> RolloutStatus:
-    """A rollout of what the spec asks for, from what serves."""
-    return RolloutStatus(
-        phase=Phase.VALIDATING,
-        revision=view.observed.target,
-        base_revision=view.rollout.revision if view.stranded and view.rollout else view.status.active_revision,
-        mode=view.settings.traffic.mode,
-        gates_skipped=view.retained(view.observed.target),
-        only_health=only_operational(view),
-        earlier=events.told_of(view)[-MAX_TRANSITIONS:],
-        started_at=view.now,
-        attempt=_first_attempt(view),
-        phase_started_at=view.now,
-    )
-
-
-def _first_attempt(view: View) -> int:
-    """The number of its first checks: those of an earlier rollout of the same revision have their Jobs' names."""
-    before = view.rollout
-    return before.attempt + 1 if before and before.revision == view.observed.target else 1
-
-
-def _restart_clock(view: View, rollout: RolloutStatus, to: Phase, found: Finding) -> RolloutStatus:
-    """The rollout at the beginning of a phase: its time, its deadline, its line in the timeline."""
-    message = found.message[:1024]
-    entry = Transition(phase=to, at=view.now, reason=found.reason, message=message)
-    seconds = timing.deadline_seconds(view, to)
-    step = rollout.step + 1 if to is rollout.phase is Phase.SHIFTING else rollout.step
-    pausing = to is Phase.AWAITING_PROMOTION  # the watch goes on where it stood
-    return rollout.model_copy(
-        update={
-            "phase": to,
-            "phase_started_at": view.now,
-            "deadline": view.after(seconds) if seconds is not None else None,
-            "paused_in": rollout.phase if pausing else None,
-            "step": step,
-            "attended_seconds": rollout.attended_seconds if pausing else 0,
-            "judged_seconds": rollout.judged_seconds if pausing else 0,
-            "step_started_at": None if to is Phase.SHIFTING else rollout.step_started_at,
-            "reason": found.reason,
-            "message": message,
-            "transitions": [*rollout.transitions, entry][-MAX_TRANSITIONS:],
-        }
-    )

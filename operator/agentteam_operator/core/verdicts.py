@@ -9,7 +9,6 @@ from agentteam_operator.api.status import MAX_GATES, AgentTeamStatus, GateStatus
 from agentteam_operator.core import analysis, checks
 from agentteam_operator.core.gates import Finding, judgement
 from agentteam_operator.core.gates import checks as checks_gate
-from agentteam_operator.core.gates.pods import HOPELESS
 from agentteam_operator.core.metric_verdict import NO_CONTROL, UNREADABLE
 from agentteam_operator.core.queries import NOT_ASKED
 from agentteam_operator.core.state import PodObserved, RevisionObserved
@@ -61,8 +60,7 @@ def _checked(view: View) -> Iterator[GateStatus]:
     """What each check of the phase has found, once its Job has ended."""
     for check in checks.wanted(view):
         job = view.job(check)
-        ended = job is not None and (job.finished or job.waiting_reason in HOPELESS)
-        if job is None or not ended or checks.replaced(view, job):
+        if job is None or not checks_gate.has_ended(job) or checks.replaced(view, job):
             continue
         failed = Verdict.INCONCLUSIVE if job.inconclusive else Verdict.FAILED
         reason = "Passed" if job.succeeded else checks_gate.reason_of_failure(check)

@@ -119,8 +119,9 @@ class View:
     @cached_property
     def awaits_first_traffic(self) -> bool:
         """A person is asked before the candidate gets any traffic."""
-        waits = self.phase is Phase.AWAITING_PROMOTION and self.rollout is not None
-        return waits and self.rollout is not None and self.rollout.paused_in in BEFORE_TRAFFIC
+        if self.rollout is None or self.phase is not Phase.AWAITING_PROMOTION:
+            return False
+        return self.rollout.paused_in in BEFORE_TRAFFIC
 
     @cached_property
     def committed(self) -> bool:

@@ -82,9 +82,14 @@ def failed(view: View) -> Finding | None:
         job = view.job(check)
         if job is None or job.inconclusive or job.succeeded or checks.replaced(view, job):
             continue
-        if job.finished or job.waiting_reason in HOPELESS:
+        if has_ended(job):
             return Finding(reason_of_failure(check), _words(check, job))
     return None
+
+
+def has_ended(job: JobObserved) -> bool:
+    """The Job is over, or its container waits for what time alone doesn't mend."""
+    return job.finished or job.waiting_reason in HOPELESS
 
 
 def late(view: View) -> Finding | None:

@@ -17,11 +17,11 @@ from agentteam_operator.core.view import View
 def creations(view: View) -> Iterator[Action]:
     """Jobs that aren't there yet and can begin."""
     rollout, wanted = view.rollout, _missing(view)
-    document = document_of(view, rollout.revision, view.green) if rollout and wanted else None
-    for check in wanted if document else ():
-        manifest = _manifest(view, check, document) if document else None
-        if manifest is not None:
-            yield CreateObject(manifest)
+    if rollout is None or not wanted:
+        return
+    document = document_of(view, rollout.revision, view.green)
+    if document is not None:
+        yield from (CreateObject(_manifest(view, check, document, rollout.attempt)) for check in wanted)
 
 
 def lacks_document(view: View) -> bool:
@@ -51,14 +51,12 @@ def _can_begin(view: View, check: str) -> bool:
     return bool(_addresses(view.green))
 
 
-def _manifest(view: View, check: str, document: RevisionDocument) -> Manifest | None:
-    rollout, settings, team = view.rollout, view.settings, view.observed.team
-    if rollout is None:
-        return None
+def _manifest(view: View, check: str, document: RevisionDocument, attempt: int) -> Manifest:
+    settings, team = view.settings, view.observed.team
     hook = checks.hook_of(view, check)
     if hook is not None:
         domain = view.environment.cluster_domain
-        return build.hook(team, document, hook, cluster_domain=domain, attempt=rollout.attempt)
+        return build.hook(team, document, hook, cluster_domain=domain, attempt=attempt)
     if check == names.CHECK_CONVERSATIONS:
         return build.conversations(
             team,
@@ -67,9 +65,9 @@ def _manifest(view: View, check: str, document: RevisionDocument) -> Manifest | 
             timeout_seconds=settings.conversations_timeout_seconds,
             addresses=_addresses(view.green),
             control=_addresses(view.blue),
-            attempt=rollout.attempt,
+            attempt=attempt,
         )
-    return build.health(team, document, settings.health, addresses=_addresses(view.green), attempt=rollout.attempt)
+    return build.health(team, document, settings.health, addresses=_addresses(view.green), attempt=attempt)
 
 
 def _addresses(revision: RevisionObserved | None) -> list[str]:
