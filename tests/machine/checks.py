@@ -27,15 +27,21 @@ def before(model: Model, status: AgentTeamStatus, action: Action) -> None:
 def _traffic_is_safe(model: Model, status: AgentTeamStatus, selector: Mapping[str, str]) -> None:
     rollout = status.rollout
     assert selector[names.LABEL_TEAM] == TEAM, "1: the Service selects this team's pods alone"
-    # With pods of nobody about, the Service is narrowed to the active revision, whatever its pods are doing.
-    if model.service is not None and not model.strays and any(model.selected(model.service.selector)):
+    answered = set(model.selected(model.service.selector)) if model.service is not None else set()
+    if answered - model.strays:
         assert any(model.selected(selector)), "1: the Service isn't pointed from ready pods at none"
     revision = selector.get(names.LABEL_REVISION)
     assert rollout is not None, "4: without a rollout nothing is selected"
     if rollout.phase not in _OVER and revision in {None, rollout.revision}:
         assert _cleared(rollout), "4: a candidate is selected before its gates have passed"
-    if revision is not None:
-        assert revision == status.active_revision, "4: the stored status says so before the Service does"
+    if revision is not None and revision != status.active_revision:
+        assert revision == rollout.revision, "4: the stored status says so before the Service does"
+        assert not _answers(model, rollout.base_revision), "4: the candidate serves alone only if nobody else could"
+
+
+def _answers(model: Model, revision: str) -> bool:
+    live = model.revisions.get(revision)
+    return bool(live and live.ready_pods)
 
 
 def _cleared(rollout: RolloutStatus) -> bool:

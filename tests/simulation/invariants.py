@@ -174,13 +174,28 @@ def traffic_follows_intent(watch: Invariants, request: Request) -> None:
         return
     if not selector:
         raise broken("traffic_follows_intent", "the active Service's selector is empty")
-    status = watch.world.status
-    revision = selector.get(names.LABEL_REVISION)
-    if revision is None:
-        if status.rollout is None or status.rollout.phase not in SHARED_PHASES:
-            raise broken("traffic_follows_intent", f"both colours are selected in phase {watch.world.phase}")
-    elif revision != status.active_revision:
-        raise broken("traffic_follows_intent", f"{revision} is selected while {status.active_revision} is active")
+    if selector not in intended_selectors(watch.world):
+        active, phase = watch.world.status.active_revision, watch.world.phase
+        raise broken("traffic_follows_intent", f"{selector} while {active} is active, in phase {phase}")
+
+
+def intended_selectors(world: World) -> list[dict[str, str]]:
+    """Selectors of the active Service that follow from the stored status and who answers.
+
+    The candidate may be selected alone when it already serves, and none of the old revision's pods answers.
+    """
+    active, rollout = world.status.active_revision, world.status.rollout
+    found = [names.server_selector(TEAM, active)]
+    if rollout is None:
+        return found
+    answering = {_revision(pod) for pod in world.server.of_kind(resources.POD) if is_ready(pod)}
+    stranded = rollout.base_revision not in answering
+    if rollout.phase not in SHARED_PHASES | ({Phase.ROLLED_BACK} if stranded else set()):
+        return found
+    found.append(names.server_selector(TEAM))
+    if stranded and rollout.revision in answering:
+        found.append(names.server_selector(TEAM, rollout.revision))
+    return found
 
 
 def traffic_goes_where_somebody_answers(watch: Invariants, request: Request) -> None:
@@ -447,13 +462,7 @@ def traffic_drifts(world: World) -> bool:
     team, status = world.team, world.status
     if team is None or team["spec"].get("suspend") or not status.active_revision:
         return False
-    allowed = [names.server_selector(TEAM, status.active_revision)]
-    pods = [pod for pod in world.server.of_kind(resources.POD) if is_ready(pod)]
-    gone = status.rollout is not None and all(_revision(pod) != status.rollout.base_revision for pod in pods)
-    shared = SHARED_PHASES | ({Phase.ROLLED_BACK} if gone else set())
-    if status.rollout and status.rollout.phase in shared:
-        allowed.append(names.server_selector(TEAM))
-    return world.selector() not in allowed
+    return world.selector() not in intended_selectors(world)
 
 
 def a_deadline_is_not_kept(world: World) -> bool:

@@ -8,6 +8,7 @@ from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 
+from tests.simulation.meddling import stray_pod
 from tests.simulation.past import JsonObject
 from tests.simulation.pods import conditions, is_ready
 from tests.simulation.scenario import Deed, End, Scenario, Step, after, all_do, annotate, apply, at_once, in_phase
@@ -93,6 +94,19 @@ LOST_PODS = (
             Step(at_once, apply("2")),
             Step(in_phase(Phase.WATCHING), all_do(lose("1", 3), annotate("abort", "2"))),
             Step(in_phase(Phase.ROLLED_BACK), apply("1")),
+        ),
+        End(Phase.ROLLED_BACK, "1", "", {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}, {"1": 3, "2": 3}),
+    ),
+    Scenario(
+        "old-pods-lost-beside-a-stray-one",
+        (Step(at_once, apply("2")), Step(in_phase(Phase.WATCHING), all_do(stray_pod, lose("1", 3)))),
+        End(Phase.COMPLETED, "2", "Settled", {"1": Outcome.SUCCESSFUL, "2": Outcome.SUCCESSFUL}, {"2": 3}),
+    ),
+    Scenario(
+        "back-to-a-revision-that-died-beside-a-stray-pod",
+        (
+            Step(at_once, apply("2")),
+            Step(in_phase(Phase.WATCHING), all_do(lose("1", 3), stray_pod, annotate("abort", "2"))),
         ),
         End(Phase.ROLLED_BACK, "1", "", {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}, {"1": 3, "2": 3}),
     ),

@@ -143,8 +143,11 @@ class View:
         """
         if self.phase not in {Phase.ROLLING_BACK, Phase.ROLLED_BACK} or not self.has_base or self.committed:
             return False
-        if not self.took_traffic:
-            return False
+        return self.took_traffic and self.only_green_answers
+
+    @cached_property
+    def only_green_answers(self) -> bool:
+        """Of the two colours, only the candidate has ready pods."""
         return not (self.blue and self.blue.ready_pods) and bool(self.green and self.green.ready_pods)
 
     @cached_property

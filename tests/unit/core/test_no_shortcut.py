@@ -81,6 +81,25 @@ def test_on_the_way_back_to_a_corpse_the_candidate_goes_on(phase: Phase) -> None
     assert list(revisions.scaling_down(view)) == []
 
 
+@pytest.mark.parametrize(
+    ("phase", "blue_ready", "green_ready", "selected"),
+    [
+        pytest.param(Phase.WATCHING, 3, 3, BLUE, id="watching-both-answer"),
+        pytest.param(Phase.WATCHING, 0, 3, GREEN, id="watching-only-the-candidate-answers"),
+        pytest.param(Phase.WATCHING, 0, 0, BLUE, id="watching-nobody-answers"),
+        pytest.param(Phase.ROLLING_BACK, 0, 3, GREEN, id="on-the-way-back-only-the-candidate-answers"),
+        pytest.param(Phase.ROLLED_BACK, 0, 3, GREEN, id="rolled-back-only-the-candidate-answers"),
+        pytest.param(Phase.ROLLING_BACK, 1, 3, BLUE, id="on-the-way-back-the-old-one-answers"),
+    ],
+)
+def test_with_a_stray_pod_about_one_colour_is_selected_that_answers(
+    phase: Phase, blue_ready: int, green_ready: int, selected: str
+) -> None:
+    blue, green = revision_of(BLUE, blue_ready, 3), revision_of(GREEN, green_ready, 3)
+    situation = replace(CALM[phase], blue=blue, green=green, stray_pods=frozenset({"debug"}))
+    assert children.traffic_selector(situation.view()) == names.server_selector(TEAM, selected)
+
+
 def test_a_rollback_onto_nothing_ends_by_its_deadline_and_lets_a_new_spec_out() -> None:
     situation = replace(
         CALM[Phase.ROLLING_BACK],

@@ -25,9 +25,9 @@ def service_account(view: View) -> Iterator[Action]:
 def traffic_selector(view: View) -> dict[str, str] | None:
     """Whose pods the active Service should select; None before the first revision serves.
 
-    Both colours are selected while the shift goes on, and never while a third revision's pods could slip in. On the
-    way back the candidate is kept in only while none of the old revision's pods is ready and some of its are: a Service
-    without any endpoint helps nobody.
+    Both colours are selected while the shift goes on. On the way back the candidate is kept in only while none of the
+    old revision's pods is ready and some of its are: a Service without any endpoint helps nobody. While a pod of
+    neither could slip in, one colour is selected alone: the old one, unless only the candidate answers.
     """
     team = view.observed.team.name
     active = view.status.active_revision
@@ -37,6 +37,8 @@ def traffic_selector(view: View) -> dict[str, str] | None:
     shared = view.stranded or (both and not view.committed)
     if shared and not view.stray_pods:
         return names.server_selector(team)
+    if shared and view.rollout and view.only_green_answers:
+        return names.server_selector(team, view.rollout.revision)
     return names.server_selector(team, active)
 
 
