@@ -12,7 +12,7 @@ MAX_CONCURRENCY = 16
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The console script. Returns the exit status: 0 well, 1 not well, 2 used wrongly, 3 can't tell."""
+    """The console script. Returns the exit status: 0 well, 1 not well, 2 used wrongly, 3 can't tell, 78 bad config."""
     options = _parser().parse_args(arguments)
     status: int = options.command(options)
     return status

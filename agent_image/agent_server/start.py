@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from agentteam_operator.api.revision import EXIT_CONFIG
 from pydantic import ValidationError
 
 from agent_server.config import ConfigError, ServedTeam, load_team
@@ -28,21 +29,23 @@ def run(path: Path | None) -> int:
     configure_logging(telemetry.log_level, telemetry.log_format, team=served.name, revision=served.revision)
     try:
         return asyncio.run(_serve(served, settings))
-    except ValueError as error:
-        from agent_server.team.check import component_problems  # noqa: PLC0415 - as below
-
-        return _complain(list(component_problems(served.spec)) or [f"spec.team: AutoGen refuses it: {error}"])
+    except ConfigError as error:
+        return _complain(error.problems)
     except OSError as error:
-        return _complain([f"can't listen: {error}: set AUTOGEN_PORT and AUTOGEN_METRICS_PORT to free ports"])
+        complaint = f"can't listen: {error}: set AUTOGEN_PORT and AUTOGEN_METRICS_PORT to free ports"
+        return _complain([complaint], status=1)
 
 
 async def _serve(served: ServedTeam, settings: Settings) -> int:
     from agent_server.app import Server, serve  # noqa: PLC0415 - AutoGen takes a second: only for a good config
+    from agent_server.team.check import component_problems  # noqa: PLC0415 - as above
 
+    if problems := list(component_problems(served.spec)):
+        raise ConfigError(problems)
     return await serve(Server.build(served, settings))
 
 
-def _complain(problems: Iterable[str]) -> int:
+def _complain(problems: Iterable[str], *, status: int = EXIT_CONFIG) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)  # noqa: T201 - for people, and for the pod's termination message
-    return 1
+    return status

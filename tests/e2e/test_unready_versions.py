@@ -43,6 +43,12 @@ class Case:
         team.change(version="1.1.0", rollout=settings, **self.change)
 
 
+def _refused_by_autogen() -> dict[str, Any]:
+    """A model that AutoGen doesn't know, and nobody says what it can do: no rule of the API's sees that."""
+    model = {key: value for key, value in manifest("any")["spec"]["models"][0].items() if key != "modelInfo"}
+    return {"models": [model | {"model": "home-made"}]}
+
+
 def _secret(name: str) -> dict[str, Any]:
     model = manifest("any")["spec"]["models"][0]
     return {"models": [model | {"apiKeySecretRef": {"name": name, "key": "api-key"}}]}
@@ -79,6 +85,15 @@ CASES = (
         least_seconds=0,
         reason="ImagePullFailed",
         words=("no-such-image",),
+    ),
+    # Neither does it mend a team that AutoGen can't build: the first pod that says so is enough.
+    Case(
+        "refused-by-autogen",
+        _refused_by_autogen(),
+        ready_timeout_seconds=LONG_SECONDS,
+        least_seconds=0,
+        reason="TeamRefused",
+        words=("spec.models[0].modelInfo (home-made)",),
     ),
     # A Secret may still be made, so this one waits, but says what for.
     Case(

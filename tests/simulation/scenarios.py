@@ -45,6 +45,7 @@ from tests.simulation.stories import (
     LEAKING,
     NEVER_READY,
     NO_IMAGE,
+    PLAIN,
     QUIET,
     SLOW,
     SUPERSEDED,
@@ -122,6 +123,8 @@ GOOD_UPGRADES = (
         upgrade("no-waiting", rollout={"watchSeconds": 0, "settleSeconds": 0, "drainSeconds": 0}),
         may_differ=("status.gates",),
     ),
+    # Plain: all at once, without a judge or a wait. Readiness and health stay.
+    upgrade("plain", rollout=PLAIN),
     upgrade("single-replica", replace(UPGRADED, sizes={"2": 1}), replicas=1, rollout=AUTO),
     replace(upgrade("without-prometheus"), environment=replace(ENVIRONMENT, metrics_configured=False)),
     upgrade("quiet-promoted", runs_per_second=QUIET, then=(

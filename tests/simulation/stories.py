@@ -11,6 +11,7 @@ from tests.simulation.scenario import End, Scenario, Step, apply, at_once
 from tests.simulation.specs import spec
 
 IMMEDIATE = {"traffic": {"mode": "Immediate"}}
+PLAIN = {**IMMEDIATE, "watchSeconds": 0, "settleSeconds": 0, "drainSeconds": 0, "analysis": {"metrics": []}}
 AUTO: dict[str, Any] = {"traffic": {}}
 AUTOSCALED: dict[str, Any] = {
     "replicas": None,

@@ -21,6 +21,12 @@ from agentteam_operator.api.spec import RevisionSpec
 
 HASH_LENGTH = 10
 
+EXIT_CONFIG = 78
+"""The agent server's exit status for a revision that can't be served, however often it is tried.
+
+EX_CONFIG of BSD's sysexits.h. A revision is given up at its first pod that ends so.
+"""
+
 _LINE_BREAKS_THAT_YAML_CHANGES = re.compile("[\\r\\x85\\u2028\\u2029]")
 
 

@@ -57,6 +57,8 @@ class PodObserved:
     """The container's waiting reason, such as ImagePullBackOff or CrashLoopBackOff."""
     message: str = ""
     """The kubelet's or the scheduler's words on why it isn't ready; the last termination message of a crashed one."""
+    exit_code: int | None = None
+    """The exit status with which its container ended last; None if it never has."""
     lost_since: datetime | None = None
     """When it stopped being ready; None while it is, and when it never was."""
 

@@ -35,6 +35,7 @@ def read_pod(pod: Mapping[str, Any], told: str = "") -> PodObserved:
         created_at=read_time(metadata["creationTimestamp"]),
         restarts=container.get("restartCount", 0),
         waiting_reason=waiting.get("reason", ""),
+        exit_code=_ended(container).get("exitCode"),
         message=_shorten(without_secrets(told or _message(status, container, waiting))),
         lost_since=_lost_since(pod),
     )
@@ -83,15 +84,17 @@ def read_time(text: str) -> datetime:
 
 def termination_message(pod: Mapping[str, Any]) -> str:
     """The last words of the pod's container, if it has ended: raw, for they may be JSON. Redact what is shown."""
-    container = _container(pod.get("status", {}))
-    ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated") or {}
-    return str(ended.get("message", ""))
+    return str(_ended(_container(pod.get("status", {}))).get("message", ""))
+
+
+def _ended(container: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How the container ended last; empty if it never has."""
+    return container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated") or {}
 
 
 def _message(status: Mapping[str, Any], container: Mapping[str, Any], waiting: Mapping[str, Any]) -> str:
     """The most telling of: how the container ended last, why it waits, why no node took the pod, what the pod says."""
-    ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
-    if ended:
+    if ended := _ended(container):
         words = f"ended with exit code {ended.get('exitCode')} ({ended.get('reason', 'Error')})"
         return f"{words}: {ended['message'].strip()}" if ended.get("message") else words
     scheduled = _condition(status, "PodScheduled")

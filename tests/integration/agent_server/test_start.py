@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agentteam_operator.api.revision import EXIT_CONFIG
 
 from tests.support.agent_server import replay_model, running_server, team_spec
 
@@ -61,11 +62,11 @@ def taken_port() -> Iterator[int]:
         ),
     ],
 )
-def test_a_bad_start_is_one_line_and_1(
+def test_what_can_never_be_served_is_one_line_and_a_status_of_its_own(
     tmp_path: Path, spec: dict[str, Any], environment: dict[str, str], problem: str
 ) -> None:
     result = _run("run", _manifest(tmp_path, spec), **environment)
-    assert result.returncode == 1
+    assert result.returncode == EXIT_CONFIG
     assert problem in result.stderr
     assert "Traceback" not in result.stderr
 

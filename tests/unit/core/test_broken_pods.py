@@ -27,3 +27,22 @@ def test_restarts_are_borne_until_they_are_a_loop(
     green = replace(green, pods=tuple(replace(pod, restarts=restarts) for pod in green.pods))
     found = pods.broken(replace(CALM[Phase.PREPARING], green=green).view())
     assert (found.reason if found else "") == ("CrashLoop" if broken else "")
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "ready", "terminating", "reason"),
+    [
+        pytest.param(78, 0, False, "TeamRefused", id="the-server-says-that-it-never-can"),
+        pytest.param(1, 0, False, "", id="another-end-may-be-chance"),
+        pytest.param(None, 0, False, "", id="never-ended"),
+        pytest.param(78, 1, False, "", id="ready-after-all"),
+        pytest.param(78, 0, True, "", id="on-its-way-out"),
+    ],
+)
+def test_a_team_that_the_server_refuses_is_given_up_at_once(
+    *, exit_code: int | None, ready: int, terminating: bool, reason: str
+) -> None:
+    green = revision_of(GREEN, ready, 1 - ready)
+    refusing = (replace(pod, exit_code=exit_code, terminating=terminating) for pod in green.pods)
+    found = pods.broken(replace(CALM[Phase.PREPARING], green=replace(green, pods=tuple(refusing))).view())
+    assert (found.reason if found else "") == reason

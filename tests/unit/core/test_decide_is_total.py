@@ -58,6 +58,7 @@ def pods(draw: st.DrawFn, revision: str) -> tuple[PodObserved, ...]:
             terminating=draw(st.booleans()),
             created_at=draw(MOMENTS),
             restarts=draw(st.integers(0, 4)),
+            exit_code=draw(st.sampled_from([None, 0, 1, 78])),
             waiting_reason=draw(WAITING),
         )
         for index in range(draw(st.integers(0, 4)))

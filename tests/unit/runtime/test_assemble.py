@@ -219,6 +219,7 @@ def test_a_crash_loop_is_told_by_its_last_words() -> None:
     pod["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"exitCode": 1, "message": "boom"}}
     (seen,) = observed(*deployed(pod)).revisions[objects.REVISION].pods
     assert (seen.waiting_reason, seen.message) == ("CrashLoopBackOff", "ended with exit code 1 (Error): boom")
+    assert seen.exit_code == 1
 
 
 def test_a_pod_without_a_node_says_why() -> None:

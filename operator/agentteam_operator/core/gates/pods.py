@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentteam_operator.api.revision import EXIT_CONFIG
 from agentteam_operator.core import refusals
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.intent import refused_for_now
@@ -70,11 +71,21 @@ def refused(view: View) -> Finding | None:
 def broken(view: View) -> Finding | None:
     """A candidate pod is in a state that waiting doesn't mend."""
     for pod in view.green.pods if view.green else ():
-        crashing = pod.restarts > RESTARTS_TOLERATED and not pod.ready  # one that got ready after all is well
-        reason = HOPELESS.get(pod.waiting_reason, "CrashLoop" if crashing else "")
-        if reason and not pod.terminating:
+        if (reason := _hopeless(pod)) and not pod.terminating:
             return Finding(reason, _pod_words(pod))
     return None
+
+
+def _hopeless(pod: PodObserved) -> str:
+    """Why waiting won't get the pod ready; empty for one that may, or that got ready after all.
+
+    The agent server loads the whole team before it listens, and says by its exit status that it never can: that is the
+    team's dry load, in the image that would serve it.
+    """
+    if pod.exit_code == EXIT_CONFIG and not pod.ready:
+        return "TeamRefused"
+    crashing = pod.restarts > RESTARTS_TOLERATED and not pod.ready
+    return HOPELESS.get(pod.waiting_reason, "CrashLoop" if crashing else "")
 
 
 def _pod_words(pod: PodObserved) -> str:
