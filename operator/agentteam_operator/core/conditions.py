@@ -9,12 +9,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from agentteam_operator.api.status import AgentTeamStatus, Condition, Phase, TeamPhase
+from agentteam_operator.api.status import ActionName, AgentTeamStatus, Condition, Phase, TeamPhase
 from agentteam_operator.core import damage, names, notices, progress
 from agentteam_operator.core.gates import Finding, intent
 from agentteam_operator.core.state import Observed
 from agentteam_operator.core.view import View, stuck_words, unready_words
-from agentteam_operator.core.words import quantity
+from agentteam_operator.core.words import quantity, shortened
+
+_LONGEST_REASON_CHARACTERS = 700
+"""Of why a candidate went back: what to do about it stands behind it, and mustn't be cut off."""
 
 
 def summarize(view: View) -> AgentTeamStatus:
@@ -88,13 +91,23 @@ def _not_what_was_asked_for(view: View) -> Finding | None:
         return Finding("RolledBackByPerson", f"{said}: apply another spec, or retry it")
     if rollout and rollout.phase in {Phase.FAILED, Phase.ROLLED_BACK}:
         took = "was refused" if rollout.phase is Phase.FAILED else "was rolled back"
-        return Finding(rollout.reason, f"{rollout.revision} {took}, {_who_serves(view)}: {rollout.message}")
+        why = shortened(rollout.message, _LONGEST_REASON_CHARACTERS)
+        return Finding(rollout.reason, f"{rollout.revision} {took}, {_who_serves(view)}: {why}{_way_on(view)}")
     if target != serving and view.failed_before(target):
         said = (
             f"{target} was rolled back before and isn't tried again, {_who_serves(view)}: retry it, or change the spec"
         )
         return Finding("RevisionFailedBefore", said)
     return intent.invalid(view)  # of what changes in place, so that there was no rollout to refuse it
+
+
+def _way_on(view: View) -> str:
+    """What can be said to have it tried again, while it is what is asked for."""
+    rollout = view.rollout
+    if rollout is None or rollout.phase is not Phase.ROLLED_BACK or rollout.revision != view.observed.target:
+        return ""
+    value = f"{rollout.revision}/{rollout.phase_started_at.timestamp():.0f}"
+    return f". Change the spec, or try it again: annotate {names.action_annotation(ActionName.RETRY)}={value}"
 
 
 def _who_serves(view: View) -> str:

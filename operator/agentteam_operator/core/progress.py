@@ -42,7 +42,7 @@ def _held(view: View, rollout: RolloutStatus) -> str:
             return _held_step(view, rollout)
         case Phase.WATCHING | Phase.SETTLING:
             strays = "" if view.committed else traffic.stray_words(view)
-            undecided = strays or (_undecided(rollout) if judgement.judged(view) else "")
+            undecided = strays or (_undecided(view, rollout) if judgement.judged(view) else "")
             return f"{rollout.weight} %, not decided yet: {undecided}" if undecided else ""
         case _:
             return ""
@@ -73,14 +73,18 @@ def _held_step(view: View, rollout: RolloutStatus) -> str:
         return f"{share}, waiting for pods: {stuck}" if stuck else share
     if view.elapsed(rollout.step_started_at) < view.step.hold_seconds:
         return f"{share} for {view.step.hold_seconds:g} s"
-    return f"{share}, held: {_undecided(rollout) or 'too few answers to go on'}"
+    return f"{share}, held: {_undecided(view, rollout) or 'too few answers to go on'}"
 
 
-def _undecided(rollout: RolloutStatus) -> str:
-    """The first metric that holds; else the first that can't say yet."""
+def _undecided(view: View, rollout: RolloutStatus) -> str:
+    """The first metric that holds; else the first that can't say yet.
+
+    Other gates were passed before, if by a person's word; and a metric may have left the spec since.
+    """
+    judging = {metric.name for metric in view.settings.analysis.metrics}
     for wanted in (Verdict.PENDING, Verdict.INCONCLUSIVE):
         for gate in rollout.gates:
-            if gate.verdict is wanted and gate.message:
+            if gate.name in judging and gate.verdict is wanted and gate.message:
                 return f"{gate.name}: {gate.message}"
     return ""
 

@@ -54,6 +54,12 @@ def test_a_step_says_its_share_and_what_holds_it(
     assert line(shifting(held_seconds), *gates) == f"shifting traffic to {GREEN}: {words}"
 
 
+def test_a_watch_is_not_held_by_what_was_passed_before_it_nor_by_a_metric_that_left_the_spec() -> None:
+    before = gate(Verdict.INCONCLUSIVE, "both failed it", "conversations")
+    left = gate(Verdict.PENDING, "not asked yet", "refunds")
+    assert line(CALM[Phase.WATCHING], before, left) == f"watching {GREEN}: as it began"
+
+
 def test_a_watch_says_what_is_not_decided_yet() -> None:
     watching = CALM[Phase.WATCHING]
     assert line(watching, gate(Verdict.INCONCLUSIVE)) == f"watching {GREEN}: 25 %, not decided yet: errorRate: {FEW}"

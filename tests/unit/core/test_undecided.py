@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
 from agentteam_operator.core.decide import advance, decide
-from agentteam_operator.core.gates import judgement
+from agentteam_operator.core.gates import asking, judgement
 from agentteam_operator.core.state import QueryReading, Snapshot
 
 from tests.unit.core.situations import (
@@ -80,6 +80,48 @@ def test_a_watch_that_could_not_be_made_up_for_says_what_was_watched() -> None:
     paused = moved(watching, judged_seconds=400.0)
     assert paused.phase is Phase.AWAITING_PROMOTION
     assert paused.message.startswith("nothing speaks against it, but it was watched for 400 of 600 s. To go on: ")
+
+
+@pytest.mark.parametrize(
+    ("reason", "found", "phase"),
+    [
+        pytest.param("Suspicious", Verdict.PENDING, Phase.AWAITING_PROMOTION, id="perhaps-a-burst"),
+        pytest.param("SickPod", Verdict.PENDING, Phase.AWAITING_PROMOTION, id="perhaps-one-pod"),
+        pytest.param("RunsHang", Verdict.INCONCLUSIVE, Phase.AWAITING_PROMOTION, id="runs-do-not-end"),
+        pytest.param("TooFewSamples", Verdict.INCONCLUSIVE, Phase.SWITCHING, id="too-few-answers"),
+        pytest.param("PrometheusError", Verdict.PENDING, Phase.SWITCHING, id="prometheus-is-down"),
+    ],
+)
+def test_promote_is_for_want_of_answers_and_not_for_what_is_suspected(
+    reason: str, found: Verdict, phase: Phase
+) -> None:
+    judged = verdict(found)
+    judged = replace(judged, verdicts=tuple(replace(metric, reason=reason) for metric in judged.verdicts))
+    watching = replace(
+        CALM[Phase.WATCHING],
+        in_phase_seconds=1300.0,
+        overdue=True,
+        rollout=on_inconclusive("Promote"),
+        judgement=judged,
+    )
+    assert moved(watching).phase is phase
+
+
+def test_what_all_metrics_say_is_said_once_and_the_commands_are_never_cut_off() -> None:
+    judged = verdict(Verdict.PENDING)
+    (metric,) = judged.verdicts
+    silent = tuple(replace(metric, name=name, message="no answer " * 30) for name in ("errorRate", "slowness"))
+    watching = replace(
+        CALM[Phase.WATCHING], in_phase_seconds=1300.0, overdue=True, judgement=replace(judged, verdicts=silent)
+    )
+    message = moved(watching).message
+    assert message.startswith("errorRate, slowness: no answer no answer")
+    assert "to watch anew: the same with agentteam.dev/resume" in message
+    assert message.endswith("to go back: the same with agentteam.dev/abort")
+    other = (silent[0], replace(silent[1], message="another answer " * 60))
+    cut = moved(replace(watching, judgement=replace(judged, verdicts=other))).message
+    assert len(cut) <= asking.LONGEST_QUESTION_CHARACTERS
+    assert "…. To go on: kubectl annotate --overwrite -n sim agentteam chat agentteam.dev/promote=" in cut
 
 
 @pytest.mark.parametrize("action", ["Rollback", "Promote"])

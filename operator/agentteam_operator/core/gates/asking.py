@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from agentteam_operator.api.status import ActionName
+from agentteam_operator.api.status import ActionName, Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.view import View
+from agentteam_operator.core.words import shortened
+
+PAUSED = "Paused"
+"""Reason of a rollout that a person holds, rather than one that lacks a verdict."""
+
+LONGEST_QUESTION_CHARACTERS = 900
+"""The commands stand at its end: they mustn't be what is cut off where it is told after other things."""
+
+_AGAIN = {
+    Phase.TESTING: "to test again",
+    Phase.SHIFTING: "to begin the step anew",
+    Phase.WATCHING: "to watch anew",
+    Phase.SETTLING: "to look on",
+}
 
 
 def asking(view: View, found: Finding | None) -> Finding | None:
@@ -13,7 +27,17 @@ def asking(view: View, found: Finding | None) -> Finding | None:
     if found is None or view.rollout is None:
         return None
     team, value = view.observed.team, f"{view.rollout.revision}/{view.now.timestamp():.0f}"
-    word = f"{names.action_annotation(ActionName.PROMOTE)}={value}"
-    how = f"kubectl annotate --overwrite -n {team.namespace} agentteam {team.name} {word}"
-    back = f"to go back: the same with {names.action_annotation(ActionName.ABORT)}"
-    return Finding(found.reason, f"{found.message}. To go on: {how}; {back}")
+    (first, action), *others = _answers(view, found)
+    word = f"{names.action_annotation(action)}={value}"
+    how = f"{first}: kubectl annotate --overwrite -n {team.namespace} agentteam {team.name} {word}"
+    tail = ". " + "; ".join([how, *(f"{said}: the same with {names.action_annotation(it)}" for said, it in others)])
+    return Finding(found.reason, shortened(found.message, LONGEST_QUESTION_CHARACTERS - len(tail)) + tail)
+
+
+def _answers(view: View, found: Finding) -> list[tuple[str, ActionName]]:
+    """What can be said, what it does in words, and first what most likely is meant."""
+    back = ("to go back", ActionName.ABORT)
+    if found.reason == PAUSED:
+        return [("To go on", ActionName.RESUME), ("to skip the rest of the watch", ActionName.PROMOTE), back]
+    again = _AGAIN.get(view.phase) if view.phase else None
+    return [("To go on", ActionName.PROMOTE), *([(again, ActionName.RESUME)] if again else []), back]

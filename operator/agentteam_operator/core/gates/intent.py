@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from agentteam_operator.api.status import ActionName, Outcome, Phase
 from agentteam_operator.core.gates import Finding
-from agentteam_operator.core.gates.asking import asking
+from agentteam_operator.core.gates.asking import PAUSED, asking
 from agentteam_operator.core.view import View
 
 _MENDABLE = frozenset({"InvalidSpec", "NameConflict"})
 """Refusals that are looked at again, since what they complain of can be mended outside the spec."""
-
-PAUSED = "Paused"
-"""Reason of a rollout that a person holds, rather than one that lacks a verdict."""
 
 FORMER_GOES_SECONDS = 60
 """How long the objects of an earlier team of the same name are waited for; then they count as in the way for good."""
@@ -24,7 +21,7 @@ def new_target(view: View) -> Finding | None:
         return None
     if ActionName.RETRY in view.said:
         return Finding("Retried", f"a person wants {target} to be tried again")
-    if view.rollout and view.rollout.revision == target and (view.phase is Phase.FAILED or _was_aborted(view)):
+    if view.rollout and view.rollout.revision == target and (view.phase is Phase.FAILED or _went_back_from(view)):
         return None
     if view.status.active_revision and view.failed_before(target):
         return None
@@ -42,9 +39,12 @@ def _ordered(view: View, target: str) -> Finding:
     return Finding("SpecChanged", f"the spec asks for {what}, {target}")
 
 
-def _was_aborted(view: View) -> bool:
-    """A person has just said no to it, though it passed before."""
-    return view.phase is Phase.ROLLED_BACK and view.rollout is not None and view.rollout.reason == "Aborted"
+def _went_back_from(view: View) -> bool:
+    """It has just been taken back, though it passed before: tried again at once it would end the same."""
+    rollout = view.rollout
+    if rollout is None or view.phase is not Phase.ROLLED_BACK:
+        return False
+    return rollout.reason == "Aborted" or (rollout.gates_skipped and rollout.reason != "Superseded")
 
 
 def reverted(view: View) -> Finding | None:

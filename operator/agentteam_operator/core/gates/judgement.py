@@ -6,13 +6,18 @@ from agentteam_operator.api.rollout import InconclusiveAction, TrafficMode
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
 from agentteam_operator.core import analysis, checks, queries
 from agentteam_operator.core.gates import Finding, intent
-from agentteam_operator.core.gates.asking import asking
+from agentteam_operator.core.gates.asking import PAUSED, asking
 from agentteam_operator.core.gates.pods import ready, too_few_words
 from agentteam_operator.core.gates.traffic import stray_words
 from agentteam_operator.core.view import View
 
 INCONCLUSIVE_HOLD_SECONDS = 60
 """How long a judgement that has come to no verdict is waited for after its time is up."""
+
+SUSPICIONS = frozenset({"Suspicious", "SickPod", "RunsHang"})
+"""Reasons of metrics that hold because something was seen, not because too little was."""
+
+_OPEN = frozenset({Verdict.PENDING, Verdict.INCONCLUSIVE})
 
 
 def judged(view: View) -> bool:
@@ -59,7 +64,7 @@ def acquitted_while_serving(view: View) -> Finding | None:
 
 def acquitted_in_pause(view: View) -> Finding | None:
     """What was missing came while a person was asked: the whole watch, on enough answers, with nothing against it."""
-    if view.committed or view.awaits_first_traffic or (view.rollout and view.rollout.reason == intent.PAUSED):
+    if view.committed or view.awaits_first_traffic or (view.rollout and view.rollout.reason == PAUSED):
         return None
     return _acquitted_since(view)
 
@@ -166,8 +171,7 @@ def _only_time_is_missing(view: View) -> bool:
 
 def _undecided_words(view: View, rollout: RolloutStatus) -> str:
     verdicts = view.judgement.verdicts if view.judgement else ()
-    open_ones = [found for found in verdicts if found.verdict in {Verdict.PENDING, Verdict.INCONCLUSIVE}]
-    said = [f"{found.name}: {found.message}" for found in open_ones]
+    said = _each_once([(found.name, found.message) for found in verdicts if found.verdict in _OPEN])
     if view.phase is Phase.SETTLING and (missing := too_few_words(view)):
         said.insert(0, missing)
     if view.phase is not Phase.SETTLING and (strays := stray_words(view)):
@@ -176,6 +180,14 @@ def _undecided_words(view: View, rollout: RolloutStatus) -> str:
         watched_for = f"{rollout.judged_seconds:.0f} of {_due_seconds(view):g} s"
         said = [f"nothing speaks against it, but it was watched for {watched_for}"]
     return "; ".join(said) or "Prometheus has given no answer yet"
+
+
+def _each_once(said: list[tuple[str, str]]) -> list[str]:
+    """What is said of several, such as that Prometheus is down, once with all their names."""
+    names_by_message: dict[str, list[str]] = {}
+    for name, message in said:
+        names_by_message.setdefault(message, []).append(name)
+    return [f"{', '.join(names)}: {message}" for message, names in names_by_message.items()]
 
 
 def _due_seconds(view: View) -> float:
@@ -202,8 +214,18 @@ def _undecided_means(view: View, action: InconclusiveAction) -> Finding | None:
 
 
 def undecided_pause(view: View) -> Finding | None:
-    """No verdict, and the spec says to ask a person."""
+    """No verdict, and the spec says to ask a person; or to go on, which nobody meant for what is under suspicion."""
+    if _suspected(view):
+        return asking(view, _undecided_means(view, InconclusiveAction.PROMOTE))
     return asking(view, _undecided_means(view, InconclusiveAction.PAUSE))
+
+
+def _suspected(view: View) -> bool:
+    """Something speaks against the candidate, though it isn't proven: no mere want of answers."""
+    asks_anyhow = view.settings.analysis.on_inconclusive is not InconclusiveAction.PROMOTE
+    if asks_anyhow or _lacks_pods(view) or view.judgement is None:
+        return False
+    return any(found.reason in SUSPICIONS and found.verdict in _OPEN for found in view.judgement.verdicts)
 
 
 def settings_unread(view: View) -> Finding | None:
@@ -222,7 +244,7 @@ def undecided_rollback(view: View) -> Finding | None:
 
 def undecided_promote(view: View) -> Finding | None:
     """No verdict, and the spec says to go on."""
-    return None if _lacks_pods(view) else _undecided_means(view, InconclusiveAction.PROMOTE)
+    return None if _lacks_pods(view) or _suspected(view) else _undecided_means(view, InconclusiveAction.PROMOTE)
 
 
 def _lacks_pods(view: View) -> bool:
