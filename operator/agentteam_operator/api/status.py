@@ -200,7 +200,7 @@ class RestartStatus(LenientModel):
 
     revision: str = Field(max_length=10, description="The new revision.")
     of: str = Field(max_length=10, description="Hash of the spec that it is made from.")
-    nonce: str = Field(max_length=64, description="What tells it from others of the same spec.")
+    nonce: str = Field(max_length=128, description="What tells it from others of the same spec.")
 
 
 class AgentTeamStatus(LenientModel):

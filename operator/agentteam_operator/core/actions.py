@@ -220,7 +220,7 @@ def _restart(view: View, revision: str, nonce: str) -> Answer:
     fresh = restarted_hash(spec_target, f"{revision}/{nonce}")
     if any(entry.hash == fresh for entry in status.revisions):
         return _refused("this was said before: give it another nonce, such as REVISION/2")
-    order = RestartStatus(revision=fresh, of=spec_target, nonce=f"{revision}/{nonce}"[:MAX_NONCE_CHARACTERS])
+    order = RestartStatus(revision=fresh, of=spec_target, nonce=f"{revision}/{nonce}")
     update = {"restarted": order, "rollback_to": None}
     return Answer(accepted=True, message=f"{revision} is made anew as {fresh}", update=update)
 

@@ -110,8 +110,11 @@ def _given_up(view: View, source: Phase | None) -> View:
 
 
 def _still_good(rollout: RolloutStatus) -> bool:
-    """A revision that passed before isn't any worse because somebody broke off the way back to it."""
-    return rollout.gates_skipped and rollout.reason in {"Superseded", "Aborted"}
+    """A revision that passed before isn't any worse because the way back to it was broken off, or lacked room.
+
+    It would be deleted as one that failed, and be the only good one.
+    """
+    return rollout.gates_skipped and rollout.reason in _NO_FAULT_OF_ITS_OWN
 
 
 def _note_outcome(view: View, outcome: Outcome) -> View:
@@ -125,6 +128,11 @@ def _note_outcome(view: View, outcome: Outcome) -> View:
     ]
     return view.with_status(view.status.model_copy(update={"revisions": entries}))
 
+
+_NO_FAULT_OF_ITS_OWN = frozenset(
+    {"Superseded", "Aborted", "ReadyTimeout", "ImagePullFailed", "ContainerConfigError", "SwitchTimeout"}
+)
+"""Why going back to a revision may end without a word about it: its pods, which ran before, couldn't start now."""
 
 EFFECTS: Mapping[Phase, Callable[[View, Phase | None], View]] = {
     Phase.VALIDATING: _validating,

@@ -30,6 +30,8 @@ JUDGED = frozenset({Phase.SHIFTING, Phase.WATCHING, Phase.AWAITING_PROMOTION, Ph
 """Phases in which the candidate serves and its metrics speak."""
 
 
+_WITH_TRAFFIC = frozenset({Phase.SHIFTING, Phase.WATCHING, Phase.SWITCHING, Phase.SETTLING})
+
 _STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
 """Waiting reasons of every container for a moment."""
 
@@ -132,7 +134,7 @@ class View:
     def took_traffic(self) -> bool:
         """The candidate had passed its gates, and was given traffic."""
         entered = {entry.phase for entry in self.rollout.transitions} if self.rollout else set()
-        return bool(entered & {Phase.SHIFTING, Phase.SWITCHING})
+        return bool(entered & _WITH_TRAFFIC)  # of a long rollout the first ones are forgotten
 
     @cached_property
     def stranded(self) -> bool:

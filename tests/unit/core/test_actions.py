@@ -229,6 +229,20 @@ def test_a_restart_makes_a_revision_of_its_own() -> None:
     assert other.revision != restarted.revision
 
 
+def test_a_restart_with_the_longest_nonce_is_the_revision_that_was_promised() -> None:
+    word = f"{GREEN}/{'e3b0c44298fc1c14' * 4}"
+    restarted = next_status(saying(GREEN_SERVES, "restart", word)).restarted
+    assert restarted is not None
+    assert restarted.revision == restarted_hash(restarted.of, restarted.nonce)
+
+
+def test_what_a_person_paused_is_resumed_rather_than_promoted() -> None:
+    rollout = next_status(saying(CALM[Phase.WATCHING], "pause", GREEN)).rollout
+    assert rollout is not None
+    assert ". To go on: kubectl annotate --overwrite -n sim agentteam chat agentteam.dev/resume=" in rollout.message
+    assert "to skip the rest of the watch: the same with agentteam.dev/promote" in rollout.message
+
+
 def test_retry_forgets_what_was_held_against_a_revision() -> None:
     status = next_status(saying(ROLLED_BACK, "retry", GREEN))
     assert status.rollout is not None

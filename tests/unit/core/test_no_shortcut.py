@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from agentteam_operator.api.rollout import TrafficMode
-from agentteam_operator.api.status import Outcome, Phase, RevisionStatus, Verdict
+from agentteam_operator.api.status import Outcome, Phase, RevisionStatus, Transition, Verdict
 from agentteam_operator.core import history, names
 from agentteam_operator.core.decide import decide
 from agentteam_operator.core.gates import judgement, pods
@@ -98,6 +98,15 @@ def test_with_a_stray_pod_about_one_colour_is_selected_that_answers(
     blue, green = revision_of(BLUE, blue_ready, 3), revision_of(GREEN, green_ready, 3)
     situation = replace(CALM[phase], blue=blue, green=green, stray_pods=frozenset({"debug"}))
     assert children.traffic_selector(situation.view()) == names.server_selector(TEAM, selected)
+
+
+def test_that_it_took_traffic_is_known_after_many_pauses() -> None:
+    """Only the last transitions are kept."""
+    view = CALM[Phase.ROLLING_BACK].view()
+    assert view.rollout is not None
+    paused = [Transition(phase=phase, at=NOW) for phase in (Phase.WATCHING, Phase.AWAITING_PROMOTION) * 10]
+    status = view.status.model_copy(update={"rollout": view.rollout.model_copy(update={"transitions": paused})})
+    assert view.with_status(status).took_traffic
 
 
 def test_a_rollback_onto_nothing_ends_by_its_deadline_and_lets_a_new_spec_out() -> None:

@@ -235,7 +235,21 @@ def test_a_retained_revision_that_was_aborted_is_not_begun_again() -> None:
     assert advance(view).phase is Phase.ROLLED_BACK
 
 
-def test_a_retained_revision_that_failed_on_the_way_back_is_remembered_for_it() -> None:
-    calm = replace(CALM[Phase.ROLLING_BACK], reason="EndpointsLost", endpoints=(BLUE,), gates_skipped=True)
-    after = advance(replace(calm, outcomes={BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.SUCCESSFUL}).view())
-    assert {entry.hash: entry.outcome for entry in after.status.revisions}[GREEN] is Outcome.FAILED
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [
+        pytest.param("EndpointsLost", Outcome.FAILED, id="it-served-and-fell"),
+        pytest.param("AboveLimit", Outcome.FAILED, id="it-served-badly"),
+        pytest.param("ReadyTimeout", Outcome.SUCCESSFUL, id="no-room-for-its-pods"),
+        pytest.param("ImagePullFailed", Outcome.SUCCESSFUL, id="the-registry-is-down"),
+        pytest.param("Aborted", Outcome.SUCCESSFUL, id="a-person-said-no"),
+    ],
+)
+def test_a_way_back_that_failed_speaks_against_the_revision_only_if_it_served(reason: str, outcome: Outcome) -> None:
+    """One that couldn't start is kept: it may be the only good one."""
+    outcomes = {BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.SUCCESSFUL}
+    calm = replace(CALM[Phase.ROLLING_BACK], reason=reason, endpoints=(BLUE,), gates_skipped=True, outcomes=outcomes)
+    decision = decide(calm.observed(), ENVIRONMENT, NOW)
+    assert decision.status.rollout is not None
+    assert decision.status.rollout.phase is Phase.ROLLED_BACK, "it isn't begun again at once"
+    assert {entry.hash: entry.outcome for entry in decision.status.revisions}[GREEN] is outcome
