@@ -212,7 +212,8 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
         view = advance(verdicts.judge(actions.heard(adopted(view))))
     view = view.with_status(summarize(view))
     if view.spec.suspend:
-        return Decision(status=view.status)
+        view = notices.with_outcomes(view)
+        return Decision(status=view.status, actions=plan.actions_while_suspended(view))
     view = notices.update(view)
     planned = plan.actions(view)
     return Decision(

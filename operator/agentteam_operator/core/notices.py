@@ -37,7 +37,7 @@ _NO_ROLLOUT = frozenset({"Reverted", "Adopted"})
 
 def update(view: View) -> View:
     """The view with incidents brought up to date, outcomes taken down, and what is new put into the outbox."""
-    view = _with_outcomes(incidents.update(view))
+    view = with_outcomes(incidents.update(view))
     news = list(_news(view))
     if not news:
         return view
@@ -172,7 +172,7 @@ def _delivery(name: str, facts: NotifierFacts | None, notice: NoticeStatus, view
 # --- how it went -----------------------------------------------------------------------------------------------------
 
 
-def _with_outcomes(view: View) -> View:
+def with_outcomes(view: View) -> View:
     """Take down how deliveries ended; those to a notifier that the operator no longer has end here."""
     outcomes = {(outcome.notice, outcome.notifier): outcome for outcome in view.observed.deliveries}
     known = {facts.name for facts in view.environment.notifiers}

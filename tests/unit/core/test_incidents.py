@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from agentteam_operator.api.incident_status import IncidentStatus, Severity
+from agentteam_operator.api.incident_status import DeliveryState, IncidentStatus, NoticeKind, Severity
 from agentteam_operator.api.status import AgentTeamStatus, Condition, GateStatus, Phase, RollbackStatus, Verdict
 from agentteam_operator.core import incidents
 from agentteam_operator.core.decide import decide
 from agentteam_operator.core.state import Decision, EmitEvent, Observed, PodObserved, RevisionObserved
+from agentteam_operator.core.telling import Delivery, NotifierFacts, Notify
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, OTHER, TEAM, Situation, ago, revision_of
 
@@ -320,6 +321,23 @@ def test_a_suspended_team_is_left_alone() -> None:
     observed = live(CRASHED)
     suspended = replace(observed, spec=observed.spec.model_copy(update={"suspend": True}))
     assert decide(suspended, ENVIRONMENT, NOW).status.last_incident is None
+
+
+def test_what_a_team_was_suspended_with_is_told_and_taken_down() -> None:
+    """Or a new process would leave it, and Alertmanager would call an open incident resolved."""
+    known = replace(ENVIRONMENT, notifiers=(NotifierFacts("pager", frozenset(NoticeKind), default=True),))
+    opened = decide(live(CRASHED), known, NOW).status
+    observed = live(CALM[Phase.ROLLED_BACK])
+    suspended = replace(observed, status=opened, spec=observed.spec.model_copy(update={"suspend": True}))
+    (offer,) = decide(suspended, known, NOW).actions
+    assert isinstance(offer, Notify)
+    assert [notice.kind for notice in offer.due] == [notice.kind for notice in offer.still_so]
+    outcome = Delivery(offer.due[0].id, "pager", DeliveryState.DELIVERED, 1, NOW)
+    after = decide(replace(suspended, deliveries=(outcome,)), known, NOW)
+    assert [delivery.state for delivery in after.status.notifications[0].deliveries] == [DeliveryState.DELIVERED]
+    (still,) = after.actions
+    assert isinstance(still, Notify)
+    assert (len(still.due), len(still.still_so)) == (0, 1)
 
 
 def test_digests_tell_apart() -> None:

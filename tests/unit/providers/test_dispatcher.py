@@ -216,6 +216,17 @@ async def test_a_team_that_went_is_told_of_no_more(bench: Bench) -> None:
     assert bench.outcomes() == []
 
 
+async def test_what_fails_is_not_tried_for_a_team_that_went(bench: Bench) -> None:
+    bench.pager.hangs = asyncio.Event()
+    bench.pager.failures = [DeliveryError("answered 500")] * 5
+    bench.dispatcher.offer(TEAM, Notify((notice("a", "pager"),)))
+    await settle()
+    bench.dispatcher.forget(KEY)
+    bench.pager.hangs.set()
+    await settle()
+    assert (bench.count("pager", "failed"), len(bench.pager.failures)) == (1, 4)
+
+
 @pytest.fixture
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REPEAT_SECONDS", 0.0)

@@ -25,6 +25,11 @@ class Plan:
     """Others wait for the next tick."""
 
 
+def actions_while_suspended(view: View) -> tuple[Action, ...]:
+    """Nothing is done to a suspended team. What people were to be told before, they are told; an alert stays one."""
+    return tuple(notices.for_notifiers(view))
+
+
 def actions(view: View) -> Plan:
     """What brings the cluster to where the status wants it."""
     safe: list[Action] = [

@@ -20,6 +20,11 @@ def actions(view: View) -> Iterator[Action]:
     for notice in view.status.notifications:
         yield from _events(view, notice)
     yield from _unknown_notifiers(view)
+    yield from for_notifiers(view)
+
+
+def for_notifiers(view: View) -> Iterator[Action]:
+    """What the notifiers are to take up, and what goes on: also of a team that is suspended since."""
     if view.status.notifications:  # also with nothing due: what isn't so any more is to end, too
         due = tuple(notice for notice in view.status.notifications if pending(notice))
         yield Notify(due, tuple(notices.still_so(view)))

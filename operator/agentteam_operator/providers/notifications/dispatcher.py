@@ -109,9 +109,9 @@ class Dispatcher:
         del self._tasks[chain]  # nothing is awaited since there was nothing left, so that no offer comes in between
 
     async def _deliver(self, due: Due) -> Delivery:
-        """Try until it is done, or hopeless."""
+        """Try until it is done, hopeless, or nobody's any more: the team was deleted."""
         attempts = 0
-        while True:
+        while attempts == 0 or self._ledger.next(due.chain) == due:
             attempts += 1
             error = await self._attempt(due)
             now = self._clock()
@@ -125,6 +125,9 @@ class Dispatcher:
                 said = f"given up after {attempts} attempts: {error}" if attempts > 1 else str(error)
                 return Delivery(due.notice.id, due.notifier, DeliveryState.GIVEN_UP, attempts, now, said)
             await asyncio.sleep(pause)
+        return Delivery(
+            due.notice.id, due.notifier, DeliveryState.GIVEN_UP, attempts, self._clock(), "the team is gone"
+        )
 
     async def _attempt(self, due: Due) -> DeliveryError | None:
         try:
