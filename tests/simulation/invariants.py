@@ -486,7 +486,17 @@ def who_was_told_is_not_written_down(world: World) -> bool:
     )
 
 
+def the_way_back_waits(world: World) -> bool:
+    """Invariant 3: the old revision can answer, and all traffic isn't its own yet: the bad one goes on serving."""
+    team, rollout = world.team, world.status.rollout
+    if team is None or team["spec"].get("suspend") or rollout is None or rollout.phase is not Phase.ROLLING_BACK:
+        return False
+    answering = {_revision(pod) for pod in world.server.of_kind(resources.POD) if is_ready(pod)}
+    return rollout.base_revision in answering and world.selector() != names.server_selector(TEAM, rollout.base_revision)
+
+
 LASTING = {
+    "the_way_back_waits": the_way_back_waits,
     "who_was_told_is_not_written_down": who_was_told_is_not_written_down,
     "traffic_is_left_in_the_dark": traffic_is_left_in_the_dark,
     "traffic_drifts": traffic_drifts,

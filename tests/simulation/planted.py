@@ -260,6 +260,17 @@ def _told_before_it_is_stored() -> AbstractContextManager[object]:
     return mock.patch.object(reconcile, "execute", wrong)
 
 
+def _shares_on_the_way_back() -> AbstractContextManager[object]:
+    """The candidate keeps its share until the deadline."""
+    right = children.traffic_selector
+
+    def wrong(seen: View) -> dict[str, str] | None:
+        waits = seen.phase is Phase.ROLLING_BACK and not seen.overdue
+        return names.server_selector(seen.observed.team.name) if waits else right(seen)
+
+    return mock.patch.object(children, "traffic_selector", wrong)
+
+
 BUGS = (
     Bug("effect before intent", _effect_before_intent, "upgrade-by-steps"),
     Bug("no live read before what can't be taken back", _without_live_read, "upgrade-by-steps", (Fault.NEWS_LOST,)),
@@ -281,6 +292,7 @@ BUGS = (
     Bug("pod templates follow the builders", _templates_follow_the_builders, "upgrade-operator-upgraded-in-Completed"),
     Bug("deadline moved", _deadline_moves, "upgrade-by-steps"),
     Bug("rollback waits for green", _rollback_waits_for_green(), "upgrade-crash-after-switch"),
+    Bug("both serve until the way back is late", _shares_on_the_way_back, "upgrade-errors"),
     Bug("traffic without the health gate", _no_probe(), "upgrade-unhealthy"),
     Bug("retained revisions pruned", _prunes_what_is_retained, "upgrade-back-to-a-retained-revision"),
     Bug("switched before green can carry it", _switches_at_once(), "upgrade-by-one-small-step"),

@@ -29,13 +29,24 @@ RUNS_PER_SECOND = 40.0
 # --- deeds ---
 
 
-def breaks(version: str) -> Deed:
-    """The youngest pod of a version ends, and its container can't be started again."""
+def breaks(version: str, reason: str = "CrashLoopBackOff") -> Deed:
+    """The youngest pod of a version ends, and its container isn't started again."""
 
     def deed(world: World) -> None:
         youngest = _pods(world, version)[-1]["metadata"]["name"]
-        world.note(f"pod {youngest} can't be started again")
-        world.controllers.wait(youngest, "CreateContainerError")
+        world.note(f"pod {youngest} isn't started again: {reason}")
+        world.controllers.wait(youngest, reason)
+
+    return deed
+
+
+def drained(version: str) -> Deed:
+    """A node is drained: its pod of a version is evicted, and another takes its place elsewhere."""
+
+    def deed(world: World) -> None:
+        pod = _pods(world, version)[-1]
+        world.note(f"pod {pod['metadata']['name']} is evicted")
+        world.controllers.terminate(pod)
 
     return deed
 
@@ -97,7 +108,7 @@ PAUSES = (
     upgrade("paused-and-found-worse", rolled_back("WorseThanBlue"), two=BAD, runs_per_second=QUIET, then=(
         Step(_IN_PAUSE, people_ask(RUNS_PER_SECOND)),
     )),
-    upgrade("paused-and-broken", rolled_back("ContainerConfigError"), runs_per_second=QUIET, rollout=HALVES_AT_ONCE,
+    upgrade("paused-and-broken", rolled_back("CrashLoop"), runs_per_second=QUIET, rollout=HALVES_AT_ONCE,
             then=(Step(_IN_PAUSE, breaks("2")),)),
     upgrade("paused-and-lost", rolled_back("EndpointsLost"), runs_per_second=QUIET, then=(
         Step(_IN_PAUSE, lose("2", 3)),
@@ -128,7 +139,7 @@ PAUSES = (
 
 BREAKDOWNS = (
     *(
-        upgrade(f"broken-in-{phase.value}", rolled_back("ContainerConfigError"), rollout=rollout, then=(
+        upgrade(f"broken-in-{phase.value}", rolled_back("CrashLoop"), rollout=rollout, then=(
             Step(in_phase(phase), breaks("2")),
         ))
         for phase, rollout in (
@@ -138,9 +149,20 @@ BREAKDOWNS = (
             (Phase.SETTLING, {}),
         )
     ),
-    upgrade("broken-in-Switching", rolled_back("ContainerConfigError"), rollout=SMALL_STEP, then=(
+    upgrade("broken-in-Switching", rolled_back("CrashLoop"), rollout=SMALL_STEP, then=(
         Step(after(1, in_phase(Phase.SWITCHING)), breaks("2")),
     )),
+    # What befalls one pod of a good version by its node is no fault of the version.
+    *(
+        upgrade(f"drained-in-{phase.value}", rollout=SMALL_STEP, then=(Step(in_phase(phase), drained("2")),))
+        for phase in (Phase.SHIFTING, Phase.WATCHING)
+    ),
+    *(
+        upgrade(f"without-its-image-in-{phase.value}", then=(
+            Step(in_phase(phase), breaks("2", "ImagePullBackOff")), Step(after(5, in_phase(phase)), drained("2")),
+        ))
+        for phase in (Phase.WATCHING, Phase.SETTLING)
+    ),
     *(
         upgrade(f"lost-in-{phase.value}", rolled_back("EndpointsLost"), then=(Step(in_phase(phase), lose("2", 3)),))
         for phase in (Phase.SHIFTING, Phase.WATCHING)

@@ -97,7 +97,7 @@ TESTS_CUT_SHORT = (
     upgrade("aborted-in-Testing", rolled_back("Aborted"), rollout=CONVERSATIONS, then=(
         Step(in_phase(Phase.TESTING), annotate("abort", "2")),
     )),
-    upgrade("broken-in-Testing", rolled_back("ContainerConfigError"), rollout=CONVERSATIONS, then=(
+    upgrade("broken-in-Testing", rolled_back("CrashLoop"), rollout=CONVERSATIONS, then=(
         Step(in_phase(Phase.TESTING), breaks("2")),
     )),
     replace(

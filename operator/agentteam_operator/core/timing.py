@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import checks, incidents, names
-from agentteam_operator.core.gates import intent, judgement, pods
+from agentteam_operator.core.gates import intent, judgement, pods, traffic
 from agentteam_operator.core.view import View
 
 VERDICT_ALLOWANCE_SECONDS = 15
@@ -58,6 +58,9 @@ def next_look_seconds(view: View) -> float | None:
             _seconds_after(rollout.step_started_at or start, view.step.hold_seconds + settings.watch_seconds),
         )
         moments += [*dues, *(_seconds_after(due, judgement.INCONCLUSIVE_HOLD_SECONDS) for due in dues)]
+    if view.in_progress and view.green:
+        replaced = timedelta(seconds=traffic.REPLACED_WITHIN_SECONDS)
+        moments += [pod.created_at + replaced for pod in view.green.pods if not pod.ready]
     ahead = ((due - view.now).total_seconds() for due in moments if due and due > view.now)
     return min((*ahead, *incidents.next_look_seconds(view)), default=None)
 

@@ -32,7 +32,7 @@ JUDGED = frozenset({Phase.SHIFTING, Phase.WATCHING, Phase.AWAITING_PROMOTION, Ph
 
 _WITH_TRAFFIC = frozenset({Phase.SHIFTING, Phase.WATCHING, Phase.SWITCHING, Phase.SETTLING})
 
-_STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
+STARTING = frozenset({"", "ContainerCreating", "PodInitializing"})
 """Waiting reasons of every container for a moment."""
 
 
@@ -282,7 +282,7 @@ def unready_words(revision: RevisionObserved) -> str:
 
 def stuck_words(revision: RevisionObserved) -> str:
     """`unready_words` without the states of a normal start, which aren't worth a line."""
-    stuck = (pod for pod in revision.pods if pod.message or pod.waiting_reason not in _STARTING)
+    stuck = (pod for pod in revision.pods if pod.message or pod.waiting_reason not in STARTING)
     return revision.message or next(filter(None, (_pod_words(pod) for pod in stuck)), "")
 
 

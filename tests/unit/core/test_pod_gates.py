@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from agentteam_operator.api.status import Phase
-from agentteam_operator.core.gates import Finding, checks, pods
-from agentteam_operator.core.state import JobObserved
+from agentteam_operator.core.gates import Finding, checks, pods, traffic
+from agentteam_operator.core.state import JobObserved, RevisionObserved
 from agentteam_operator.core.view import View
 
 from tests.unit.core.situations import BLUE, CALM, GREEN, OTHER, Situation, ago, revision_of
@@ -121,3 +122,49 @@ def test_says_how_many_pods_are_missing(situation: Situation, words: str) -> Non
     said = pods.too_few_words(situation.view())
     assert said.startswith(words)
     assert bool(said) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("phase", "ready", "waiting_reason", "found"),
+    [
+        pytest.param(Phase.PREPARING, 2, "ImagePullBackOff", "ImagePullFailed", id="before-its-gates"),
+        pytest.param(Phase.WATCHING, 2, "ImagePullBackOff", "", id="others-serve"),
+        pytest.param(Phase.SETTLING, 2, "CreateContainerError", "", id="others-carry-all-traffic"),
+        pytest.param(Phase.WATCHING, 0, "ImagePullBackOff", "ImagePullFailed", id="no-other-serves"),
+        pytest.param(Phase.WATCHING, 2, "CrashLoopBackOff", "CrashLoop", id="it-crashes"),
+    ],
+)
+def test_one_pod_that_its_node_cannot_start_is_no_fault_of_those_that_serve(
+    phase: Phase, ready: int, waiting_reason: str, found: str
+) -> None:
+    green = revision_of(GREEN, ready, 1, waiting_reason)
+    broken = pods.broken(replace(CALM[phase], green=green).view())
+    assert (broken.reason if broken else "") == found
+
+
+ONE_POD = revision_of(GREEN, 0, 1)
+GONE = replace(ONE_POD, pods=())
+
+
+def one_pod(**update: Any) -> RevisionObserved:  # noqa: ANN401 - any fields of a pod
+    return replace(ONE_POD, pods=tuple(replace(pod, **update) for pod in ONE_POD.pods))
+
+
+LOST: dict[str, tuple[Phase, RevisionObserved, bool]] = {
+    "its-successor-starts": (Phase.WATCHING, one_pod(), False),
+    "its-successor-is-not-made-yet": (Phase.WATCHING, GONE, False),
+    "only-the-evicted-one-is-there": (Phase.WATCHING, one_pod(terminating=True), False),
+    "its-successor-takes-too-long": (Phase.WATCHING, one_pod(created_at=ago(61)), True),
+    "its-successor-crashes": (Phase.WATCHING, one_pod(restarts=1), True),
+    "it-fell-ill": (Phase.WATCHING, one_pod(lost_since=ago(1)), True),
+    "no-pod-can-be-made": (Phase.WATCHING, replace(GONE, message="exceeded quota"), True),
+    "somebody-scaled-it-to-nothing": (Phase.WATCHING, replace(GONE, replicas=0), True),
+    "its-deployment-is-gone": (Phase.WATCHING, replace(GONE, deployment_uid=""), True),
+    "after-the-switch-nobody-waits": (Phase.SETTLING, one_pod(), True),
+}
+
+
+@pytest.mark.parametrize("case", LOST)
+def test_a_pod_that_is_being_replaced_while_blue_serves_is_no_loss(case: str) -> None:
+    phase, green, is_lost = LOST[case]
+    assert bool(traffic.lost(replace(CALM[phase], green=green).view())) is is_lost

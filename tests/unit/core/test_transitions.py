@@ -30,6 +30,8 @@ from tests.unit.core.situations import (
 
 ALL_READY = revision_of(GREEN, 3)
 NONE_READY = revision_of(GREEN, 0, 3)
+NONE_LEFT = replace(NONE_READY, pods=tuple(replace(pod, lost_since=ago(1)) for pod in NONE_READY.pods))
+"""They were ready, and stopped being so."""
 CREATION: Mapping[str, Any] = {"base": "", "blue": None}
 LONG = 10_000.0
 PASSED = JobObserved(finished=True, succeeded=True)
@@ -56,7 +58,7 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
     "intent.invalid": {"problems": (FieldProblem("spec.team", "", "is missing: write one"),)},
     "intent.valid": {},
     "intent.mended": {"reason": "InvalidSpec"},
-    "pods.broken": {"green": revision_of(GREEN, 1, 2, waiting_reason="ImagePullBackOff")},
+    "pods.broken": {"green": revision_of(GREEN, 1, 2, waiting_reason="CrashLoopBackOff")},
     "pods.refused": {"green": None, "refusals": (Refusal("Deployment", f"{TEAM}-{GREEN}", "is invalid", final=True),)},
     "pods.ready": {"green": ALL_READY},
     "pods.ready_and_known": {"green": ALL_READY, "gates_skipped": True},
@@ -84,8 +86,8 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
         "rollout": {**TESTED, "analysis": {"onInconclusive": "Promote"}},
     },
     "pods.recovered": {"green": ALL_READY, "reason": "ReadyTimeout"},
-    "traffic.lost": {"green": NONE_READY},
-    "traffic.lost_while_serving": {"green": NONE_READY},
+    "traffic.lost": {"green": NONE_LEFT},
+    "traffic.lost_while_serving": {"green": NONE_LEFT},
     "traffic.sized": {"green": ALL_READY},
     "traffic.switched": {"green": ALL_READY, "active": GREEN, "selects": GREEN, "endpoints": (GREEN,)},
     "traffic.first_switched": {

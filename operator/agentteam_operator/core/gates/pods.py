@@ -7,7 +7,7 @@ from agentteam_operator.core import refusals
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.intent import refused_for_now
 from agentteam_operator.core.state import PodObserved
-from agentteam_operator.core.view import View, unready_words
+from agentteam_operator.core.view import JUDGED, View, unready_words
 from agentteam_operator.core.words import quantity
 
 RESTARTS_TOLERATED = 2
@@ -30,6 +30,9 @@ HOPELESS = {
     "RunContainerError": "ContainerConfigError",
 }
 """Waiting reasons that time alone doesn't mend, and what the rollout calls them."""
+
+_OF_THE_NODE = frozenset({"ImagePullFailed", "ContainerConfigError"})
+"""What may be wrong with one pod's node while the candidate's others run the same image and config."""
 
 
 _FINAL = frozenset({"Aborted", "PromotionTimeout", "ConversationsFailed", "HookFailed", "SharedFault", "CheckTimeout"})
@@ -69,9 +72,15 @@ def refused(view: View) -> Finding | None:
 
 
 def broken(view: View) -> Finding | None:
-    """A candidate pod is in a state that waiting doesn't mend."""
+    """A candidate pod is in a state that waiting doesn't mend.
+
+    Once it serves, a pod that can't be started beside others that are ready speaks against its node, not against the
+    candidate: that it is missing is told by what counts pods. A crash still speaks against what crashes.
+    """
+    serves = view.phase in JUDGED and not view.awaits_first_traffic and bool(view.green and view.green.ready_pods)
     for pod in view.green.pods if view.green else ():
-        if (reason := _hopeless(pod)) and not pod.terminating:
+        reason = _hopeless(pod)
+        if reason and not pod.terminating and not (serves and reason in _OF_THE_NODE):
             return Finding(reason, _pod_words(pod))
     return None
 

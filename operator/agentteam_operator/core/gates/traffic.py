@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.pods import not_ready_in_time, ready
-from agentteam_operator.core.state import RevisionObserved
-from agentteam_operator.core.view import View, unready_words
+from agentteam_operator.core.state import PodObserved, RevisionObserved
+from agentteam_operator.core.view import STARTING, View, unready_words
+
+REPLACED_WITHIN_SECONDS = 60
+"""How long a pod that takes a lost one's place may take to get ready, while the old revision carries the traffic."""
 
 
 def lost(view: View) -> Finding | None:
@@ -15,9 +18,29 @@ def lost(view: View) -> Finding | None:
     """
     if view.awaits_first_traffic or view.blue is None or not view.blue.ready_pods or _any_ready(view.green):
         return None
+    if not view.committed and view.green and _is_being_replaced(view, view.green):
+        return None
     why = unready_words(view.green) if view.green else "its Deployment is gone"
     said = f"no pod of the new revision is ready, {len(view.blue.ready_pods)} of the old one are"
     return Finding("EndpointsLost", f"{said}; {why}" if why else said)
+
+
+def _is_being_replaced(view: View, green: RevisionObserved) -> bool:
+    """Its pods were taken from it (a node is drained, say), and others are on their way.
+
+    Nobody misses them while the old revision's pods stand in the same Service. A pod that fell ill or crashed is
+    no such case.
+    """
+    staying = [pod for pod in green.pods if not pod.terminating]
+    if not staying:
+        return bool(green.deployment_uid and green.replicas) and not green.message
+    return all(_is_new(view, pod) for pod in staying)
+
+
+def _is_new(view: View, pod: PodObserved) -> bool:
+    """It starts as any pod does, and hasn't had its time for it."""
+    undisturbed = pod.lost_since is None and not pod.restarts and pod.waiting_reason in STARTING
+    return undisturbed and view.elapsed(pod.created_at) <= REPLACED_WITHIN_SECONDS
 
 
 def _any_ready(revision: RevisionObserved | None) -> bool:
