@@ -131,7 +131,7 @@ def _verdict(
     elif metric.name == MetricName.SLOWNESS:
         found = slowness.slowness(metric, settings, state, blue=blue, green=green, mode=mode)
     elif metric.name in QUANTITIES:
-        found = averages.average(metric, settings, state, green=green, mode=mode)
+        found = averages.average(metric, settings, state, blue=blue, green=green, mode=mode)
     else:
         found = limits.verdict(metric, state, _reading(metric, settings, state, snapshot, green=green, mode=mode))
     return _unless_unread(found, settings, state, snapshot)

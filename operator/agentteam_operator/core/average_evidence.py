@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
@@ -12,7 +13,7 @@ from agentteam_operator.api.metrics import AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.core import bounded_means, histogram
 from agentteam_operator.core.bounded_means import Moments
-from agentteam_operator.core.counting import Block
+from agentteam_operator.core.counters import Increment, Side
 from agentteam_operator.core.metric_verdict import percent
 from agentteam_operator.core.quantities import QUANTITIES, Quantity
 
@@ -24,18 +25,27 @@ _UNITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Both colours' runs so far, on one scale."""
+class Scale:
+    """What an average is measured by: blue's runs so far, and how much is usual of them."""
 
-    quantity: Quantity
+    metric: AnalysisMetric
     clip: float
     """The number that stands for 1 on the scale."""
     blue: Moments
-    green: Moments
 
-    def moments(self, counts: histogram.Counts) -> Moments:
+    @property
+    def quantity(self) -> Quantity:
+        """What is averaged."""
+        return QUANTITIES[self.metric.name]
+
+    @property
+    def values(self) -> bounded_means.Values:
+        """Each bucket's value on the scale."""
+        return self.quantity.values(self.clip)
+
+    def moments(self, runs: Increment) -> Moments:
         """Those of other runs on the same scale."""
-        return Moments.of(counts, self.quantity.values(self.clip))
+        return Moments.of(runs.quantities.get(self.metric.name, ()), self.values)
 
     def effect(self, green: Moments) -> float:
         """How much larger green's average is: a share of blue's, or for shares of runs the difference."""
@@ -44,24 +54,26 @@ class Comparison:
             return difference
         return difference / self.blue.mean if self.blue.mean else 0.0
 
-    def words(self, name: str, share: float) -> str:
+    def words(self, share: float) -> str:
         """A mean for people: "35.0 %", "1,230 tokens", "0.0123" of a currency."""
         if self.quantity.is_share:
             return percent(share)
         value = float(f"{share * self.clip:.3g}")
         shown = f"{value:,.0f}" if value >= 100 else f"{value:g}"  # noqa: PLR2004 - three digits either way
-        return f"{shown} {_UNITS[MetricName(name)]}".rstrip()
+        return f"{shown} {_UNITS[MetricName(self.metric.name)]}".rstrip()
 
 
-def compare(state: AnalysisStatus, metric: AnalysisMetric) -> Comparison | None:
-    """The runs so far; None while nothing says how much is usual."""
-    quantity = QUANTITIES[metric.name]
-    blue, green = (histogram.unpack(colour.quantities.get(metric.name, "")) for colour in (state.blue, state.green))
+def scale(state: AnalysisStatus, metric: AnalysisMetric) -> Scale | None:
+    """What a metric is measured by; None while nothing says how much is usual."""
+    quantity, blue = QUANTITIES[metric.name], histogram.unpack(state.blue.quantities.get(metric.name, ""))
     clip = quantity.clip(blue, metric.max)
-    if not clip:
-        return None
-    values = quantity.values(clip)
-    return Comparison(quantity, clip, Moments.of(blue, values), Moments.of(green, values))
+    return Scale(metric, clip, Moments.of(blue, quantity.values(clip))) if clip else None
+
+
+def scales(state: AnalysisStatus, settings: AnalysisSettings) -> tuple[Scale, ...]:
+    """Those of all averages that are judged and can be measured."""
+    found = (scale(state, metric) for metric in settings.metrics if metric.name in QUANTITIES)
+    return tuple(one for one in found if one)
 
 
 def against_limit(name: str) -> str:
@@ -69,31 +81,22 @@ def against_limit(name: str) -> str:
     return f"{name}Limit"
 
 
-def gains(before: AnalysisStatus, block: Block, settings: AnalysisSettings, *, concurrent: bool) -> dict[str, float]:
-    """What the block adds to each test's log evidence; every bet is chosen from what was before it."""
+def gains(past: Sequence[Scale], blue: Increment, green: Side, *, concurrent: bool) -> dict[str, float]:
+    """What a block adds to each test's log evidence; every bet is chosen from what was before it.
+
+    `past` are the scales of before the block, `blue` is the block's; `green` is the whole of it, or some of its pods.
+    """
     found: dict[str, float] = {}
-    for metric in settings.metrics:
-        if metric.name not in QUANTITIES:
-            continue
-        past = compare(before, metric)
-        green = block.green.quantities.get(metric.name, ())
+    for one in past:
+        name, limit = one.metric.name, one.metric.max
+        seen, now = one.moments(green.past), green.now.quantities.get(name, ())
         if concurrent:
-            found[metric.name] = _gain_on_blue(past, block.blue.quantities.get(metric.name, ()), green)
-        if metric.max is not None:
-            found[against_limit(metric.name)] = _gain_on_limit(past, green, metric.max)
+            found[name] = bounded_means.log_gain_two_sample(
+                blue.quantities.get(name, ()), now, one.values, past_blue=one.blue, past_green=seen
+            )
+        # Silent while blue is above the limit itself: then the limit says nothing about the new revision.
+        if limit is not None and one.blue.mean * one.clip <= limit:
+            found[against_limit(name)] = bounded_means.log_gain_one_sample(
+                now, one.values, limit=limit / one.clip, past=seen
+            )
     return found
-
-
-def _gain_on_blue(past: Comparison | None, blue: histogram.Counts, green: histogram.Counts) -> float:
-    if past is None:
-        return 0.0
-    values = past.quantity.values(past.clip)
-    return bounded_means.log_gain_two_sample(blue, green, values, past_blue=past.blue, past_green=past.green)
-
-
-def _gain_on_limit(past: Comparison | None, green: histogram.Counts, limit: float) -> float:
-    """Silent while blue is above the limit itself: then the limit says nothing about the new revision."""
-    if past is None or past.blue.mean * past.clip > limit:
-        return 0.0
-    values = past.quantity.values(past.clip)
-    return bounded_means.log_gain_one_sample(green, values, limit=limit / past.clip, past=past.green)

@@ -2,45 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.metrics import AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
-from agentteam_operator.core import bounded_means, evidence, histogram, ratios, sequential
-from agentteam_operator.core.average_evidence import Comparison, against_limit, compare
+from agentteam_operator.core import average_evidence, bounded_means, evidence, histogram, ratios, sequential
+from agentteam_operator.core.average_evidence import Scale, against_limit
+from agentteam_operator.core.bounded_means import Moments
 from agentteam_operator.core.counters import Increment
-from agentteam_operator.core.counting import Colour, Mode, without_each_pod
+from agentteam_operator.core.counting import Colour, Mode, green_whole
 from agentteam_operator.core.metric_verdict import NO_CONTROL, MetricVerdict, odds, percent, points
 from agentteam_operator.core.quantities import QUANTITIES
 from agentteam_operator.core.sequential import Tally
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What a verdict is found from, once both colours have enough runs."""
+
+    base: MetricVerdict
+    settings: AnalysisSettings
+    state: AnalysisStatus
+    blue: Colour
+    green: Colour
+    scale: Scale
+    seen: Moments
+    """Of green's runs."""
+
+    @property
+    def threshold(self) -> float:
+        return evidence.log_threshold(self.settings)
+
+
 def average(
-    metric: AnalysisMetric, settings: AnalysisSettings, state: AnalysisStatus, *, green: Colour, mode: Mode
+    metric: AnalysisMetric,
+    settings: AnalysisSettings,
+    state: AnalysisStatus,
+    *,
+    blue: Colour,
+    green: Colour,
+    mode: Mode,
 ) -> MetricVerdict:
     """The verdict on an average or a share of runs: against blue while both serve, and against `max` if given."""
-    threshold = evidence.log_threshold(settings)
     effect, concurrent = metric.resolved().min_effect or 0.0, mode is Mode.CONCURRENT
-    held_against = _threshold_words(metric, effect, threshold, concurrent=concurrent)
+    held_against = _threshold_words(metric, effect, evidence.log_threshold(settings), concurrent=concurrent)
     base = MetricVerdict(metric.name, Verdict.PENDING, threshold=held_against)
     if not concurrent and metric.max is None:
         said = f"{metric.name} is judged against blue at the same time, and green serves alone"
         return replace(base, verdict=Verdict.SKIPPED, reason=NO_CONTROL, message=said)
-    seen = compare(state, metric)
+    scale = average_evidence.scale(state, metric)
     few = _too_few(base, settings, state, concurrent=concurrent)
-    if few is not None or seen is None:
+    if few is not None or scale is None:
         said = "neither blue's runs nor a max say how much is usual"
         return few or replace(base, verdict=Verdict.INCONCLUSIVE, reason="NoData", message=said)
-    base = replace(base, value=seen.words(metric.name, seen.green.mean), samples=seen.green.total)
-    rests = without_each_pod(state, green.pods)
-    proofs = {name: proof for name, proof in state.log_evidence.items() if proof > threshold}
-    worse = _worse_than_blue(base, proofs.get(metric.name), seen, rests, effect) if concurrent else None
+    seen = scale.moments(green_whole(state))
+    base = replace(base, value=scale.words(seen.mean), samples=seen.total)
+    case = _Case(base, settings, state, blue, green, scale, seen)
+    worse = _worse_than_blue(case, effect) if concurrent else None
     if worse is None or worse.verdict is not Verdict.FAILED:
-        worse = _above_limit(base, proofs.get(against_limit(metric.name)), seen, rests, metric.max) or worse
-    return worse or _unproven(base, state, seen, threshold, concurrent=concurrent)
+        worse = _above_limit(case, metric.max) or worse
+    return worse or _unproven(case, concurrent=concurrent)
 
 
 def _threshold_words(metric: AnalysisMetric, effect: float, threshold: float, *, concurrent: bool) -> str:
@@ -65,65 +88,74 @@ def _too_few(
     return ratios.too_few(base, settings, state, Tally(0, green), Tally(0, blue) if concurrent else None)
 
 
-def _worse_than_blue(
-    base: MetricVerdict, proof: float | None, seen: Comparison, rests: Mapping[str, Increment], effect: float
-) -> MetricVerdict | None:
+def _worse_than_blue(case: _Case, effect: float) -> MetricVerdict | None:
     """What the comparison with blue has proven, if anything."""
-    if proof is None or seen.effect(seen.green) < effect:
+    test, scale = case.base.name, case.scale
+    proof = case.state.log_evidence.get(test, 0.0)
+    if proof <= case.threshold or scale.effect(case.seen) < effect:
         return None
-    said = f"{_compared(base.name, seen)}: more with odds {odds(proof)}"
 
     def still_worse(_: str, rest: Increment) -> bool:
-        others = seen.moments(rest.quantities.get(base.name, ()))
-        far = bounded_means.standard_errors_above(others, seen.blue) >= sequential.STILL_WORSE_STANDARD_ERRORS
-        return far and seen.effect(others) >= effect
+        others = scale.moments(rest)
+        far = bounded_means.standard_errors_above(others, scale.blue) >= sequential.STILL_WORSE_STANDARD_ERRORS
+        return far and scale.effect(others) >= effect
 
-    sick = ratios.sick_pod(rests, still_worse)
-    if sick:
-        return ratios.held_for_sick_pod(base, sick, said)
-    return replace(base, verdict=Verdict.FAILED, reason="WorseThanBlue", message=said)
+    sick = ratios.sick_pod(case.state, case.green, test, alpha=case.settings.alpha, still_worse=still_worse)
+    return _condemned(case, f"{_compared(case)}: more with odds {odds(proof)}", "WorseThanBlue", sick)
 
 
-def _above_limit(
-    base: MetricVerdict, proof: float | None, seen: Comparison, rests: Mapping[str, Increment], limit: float | None
-) -> MetricVerdict | None:
+def _above_limit(case: _Case, limit: float | None) -> MetricVerdict | None:
     """What has been proven against the limit, if anything."""
-    if limit is None or proof is None or seen.green.mean * seen.clip <= limit:
+    test, scale = against_limit(case.base.name), case.scale
+    proof = case.state.log_evidence.get(test, 0.0)
+    if limit is None or proof <= case.threshold or case.seen.mean * scale.clip <= limit:
         return None
-    said = f"{_of_green(base.name, seen)}: above the limit of "
-    said += f"{seen.words(base.name, limit / seen.clip)} with odds {odds(proof)}"
+    share = limit / scale.clip
     sick = ratios.sick_pod(
-        rests, lambda _, rest: seen.moments(rest.quantities.get(base.name, ())).mean * seen.clip > limit
+        case.state,
+        case.green,
+        test,
+        alpha=case.settings.alpha,
+        still_worse=lambda _, rest: scale.moments(rest).mean > share,
     )
+    said = f"{_of_green(case)}: above the limit of {scale.words(share)} with odds {odds(proof)}"
+    return _condemned(case, said, "AboveLimit", sick)
+
+
+def _condemned(case: _Case, said: str, reason: str, sick: str) -> MetricVerdict:
+    """What is made of proof: nothing is condemned by one pod, be it the only one or the one that is sick."""
+    if ratios.is_only_pod(case.state, case.blue, case.green):
+        return ratios.left_to_next_step(case.base, said, how="sick")
     if sick:
-        return ratios.held_for_sick_pod(base, sick, said)
-    return replace(base, verdict=Verdict.FAILED, reason="AboveLimit", message=said)
+        return ratios.held_for_sick_pod(case.base, sick, said)
+    return replace(case.base, verdict=Verdict.FAILED, reason=reason, message=said)
 
 
-def _unproven(
-    base: MetricVerdict, state: AnalysisStatus, seen: Comparison, threshold: float, *, concurrent: bool
-) -> MetricVerdict:
-    figures = _compared(base.name, seen) if concurrent else _of_green(base.name, seen)
-    few = ratios.too_few_blocks(base, state, figures, threshold)
+def _unproven(case: _Case, *, concurrent: bool) -> MetricVerdict:
+    figures = _compared(case) if concurrent else _of_green(case)
+    few = ratios.too_few_blocks(case.base, case.state, figures, case.threshold)
     if few:
         return few
     if not concurrent:
         said = f"{figures}: not proven above the limit"
-        return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)
-    found = bounded_means.smallest_difference(seen.blue, seen.green, threshold=threshold)
-    if found is not None and not seen.quantity.is_share:
-        said = f"{percent(found / seen.blue.mean)} more would have been seen"
-    else:
-        said = ratios.detectable(found, "more")
-    return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=f"{figures}: not proven more; {said}")
+        return replace(case.base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)
+    found = bounded_means.smallest_difference(case.scale.blue, case.seen, threshold=case.threshold)
+    return ratios.passed(case.base, f"{figures}: not proven more", _told(case, found), "more")
 
 
-def _compared(name: str, seen: Comparison) -> str:
-    return f"{_of_green(name, seen)}, blue {seen.words(name, seen.blue.mean)} ({seen.blue.total} runs)"
+def _told(case: _Case, difference: float | None) -> str:
+    """A difference for people: points of a share, or a share of blue's average."""
+    if difference is None:
+        return ""
+    return points(difference) if case.scale.quantity.is_share else percent(difference / case.scale.blue.mean)
 
 
-def _of_green(name: str, seen: Comparison) -> str:
-    verb = "stops at a bound in" if seen.quantity.is_share else "has on average about"
-    if name == MetricName.COST_PER_RUN:
+def _compared(case: _Case) -> str:
+    return f"{_of_green(case)}, blue {case.scale.words(case.scale.blue.mean)} ({case.scale.blue.total} runs)"
+
+
+def _of_green(case: _Case) -> str:
+    verb = "stops at a bound in" if case.scale.quantity.is_share else "has on average about"
+    if case.base.name == MetricName.COST_PER_RUN:
         verb = "costs on average about"
-    return f"green {verb} {seen.words(name, seen.green.mean)} ({seen.green.total} runs)"
+    return f"green {verb} {case.scale.words(case.seen.mean)} ({case.seen.total} runs)"

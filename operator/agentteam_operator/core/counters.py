@@ -42,6 +42,16 @@ class Increment:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Green's runs, or those of some of its pods."""
+
+    past: Increment
+    """Before the block."""
+    now: Increment
+    """In the block."""
+
+
 def _joined(
     one: Mapping[str, histogram.Counts],
     other: Mapping[str, histogram.Counts],

@@ -20,10 +20,11 @@ from agentteam_operator.core.counting import (
 from agentteam_operator.core.gross import MARGIN, GrossFault, gross_fault
 from agentteam_operator.core.metric_verdict import MetricVerdict, compared, failing, odds, percent, points
 from agentteam_operator.core.ratios import (
-    detectable,
     hangs,
     held_for_sick_pod,
     held_on_suspicion,
+    in_points,
+    passed,
     sick_pod,
     suspicious,
     too_few,
@@ -86,11 +87,11 @@ def _worse_than_blue(
         return None
     said = f"{compared(seen, control)}: worse with odds {odds(proof)}"
     sick = sick_pod(
-        evidence.rests(state, green.pods, test),
-        lambda pod, rest: (
-            evidence.proven_without(state, pod, test, alpha=alpha)
-            and evidence.still_failing_without(state, pod, rest, min_effect=effect)
-        ),
+        state,
+        green,
+        test,
+        alpha=alpha,
+        still_worse=lambda pod, rest: evidence.still_failing_without(state, pod, rest, min_effect=effect),
     )
     if sick:
         lately = recent_tally(state.recent_by_pod.get(sick, "")).rate
@@ -116,11 +117,11 @@ def _above_limit(
     worst = max(seen, recent_tally(state.green.recent), key=lambda tally: tally.rate)
     said = f"green {failing(worst)}: above the limit of {percent(limit)} with odds {odds(proof)}"
     sick = sick_pod(
-        evidence.rests(state, green.pods, test),
-        lambda pod, _: (
-            evidence.proven_without(state, pod, test, alpha=alpha)
-            and evidence.still_above_without(state, pod, limit=limit)
-        ),
+        state,
+        green,
+        test,
+        alpha=alpha,
+        still_worse=lambda pod, _: evidence.still_above_without(state, pod, limit=limit),
     )
     if sick:
         lately = recent_tally(state.recent_by_pod.get(sick, "")).rate
@@ -171,18 +172,23 @@ def _unproven(
             f" of blue's {state.blue.started} only {open_of_blue}: they hang"
         )
         return replace(base, verdict=Verdict.INCONCLUSIVE, reason="RunsHang", message=said)
-    threshold = evidence.log_threshold(settings)
+    return _within_limits(base, state, evidence.log_threshold(settings), limit, concurrent=concurrent)
+
+
+def _within_limits(
+    base: MetricVerdict, state: AnalysisStatus, threshold: float, limit: float, *, concurrent: bool
+) -> MetricVerdict:
+    """Passed, unless the looks were so few that nothing could have been proven."""
+    seen, control = finished_tally(state.green), finished_tally(state.blue)
     figures = compared(seen, control) if concurrent else f"green {failing(seen)}"
     few = too_few_blocks(base, state, figures, threshold)
     if few:
         return few
     if concurrent:
         found = sequential.smallest_difference(control, seen, threshold=threshold)
-        said = f"{figures}: not proven worse; {detectable(found, 'more')}"
-    else:
-        found = sequential.smallest_excess(seen, limit=limit, threshold=threshold)
-        said = f"{figures}: not proven above {percent(limit)}; {detectable(found, 'above it')}"
-    return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)
+        return passed(base, f"{figures}: not proven worse", in_points(found), "more")
+    found = sequential.smallest_excess(seen, limit=limit, threshold=threshold)
+    return passed(base, f"{figures}: not proven above {percent(limit)}", in_points(found), "above it")
 
 
 def _still_far_above_blue(state: AnalysisStatus) -> bool:

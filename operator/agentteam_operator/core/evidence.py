@@ -13,7 +13,8 @@ from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
 from agentteam_operator.api.metrics import SEQUENTIAL, AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.core import average_evidence, histogram, sequential
-from agentteam_operator.core.counters import Increment
+from agentteam_operator.core.average_evidence import Scale
+from agentteam_operator.core.counters import Increment, Side
 from agentteam_operator.core.counting import (
     Block,
     Mode,
@@ -49,16 +50,6 @@ class SlowTally:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """Green's runs, or those of some of its pods."""
-
-    past: Increment
-    """Before the block."""
-    now: Increment
-    """In the block."""
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
     """What all bets on a block have in common, known before it but for blue's being over the limit."""
 
@@ -72,6 +63,8 @@ class Table:
     """What green's answers are bet to fail at, above the limit."""
     silent: bool
     """Whether the limit says nothing, since blue is above it itself."""
+    scales: tuple[Scale, ...]
+    """The averages that are judged, each by what blue's runs usually have."""
 
 
 def metric_of(settings: AnalysisSettings, name: MetricName) -> AnalysisMetric | None:
@@ -104,9 +97,7 @@ def with_evidence(
 ) -> AnalysisStatus:
     """`after`, with what the block says added to the evidence of `before`."""
     most, table = _max_log_gain(before, after, block), _table(before, after, settings, mode)
-    whole = Side(green_whole(before), block.green)
-    averages = average_evidence.gains(before, block, settings, concurrent=mode is Mode.CONCURRENT)
-    evidence = _added(before.log_evidence, _gains(table, block.blue, whole) | averages, most)
+    evidence = _added(before.log_evidence, _gains(table, block.blue, Side(green_whole(before), block.green)), most)
     without = {}
     for pod in after.recent_by_pod:
         share = block.green_by_pod.get(pod, Increment())
@@ -128,6 +119,7 @@ def _table(before: AnalysisStatus, after: AnalysisStatus, settings: AnalysisSett
         limit=limit,
         green_rate=max(recent_tally(before.green.recent).estimate, limit),
         silent=blue_above(after, limit),
+        scales=average_evidence.scales(before, settings),
     )
 
 
@@ -137,7 +129,7 @@ def _gains(table: Table, blue: Increment, green: Side) -> dict[str, float]:
     if table.concurrent:
         gains[ERRORS_AGAINST_BLUE] = _error_gain(table, blue, green) / table.bursts
         gains[SLOWNESS_AGAINST_BLUE] = _slowness_gain(table, blue, green)
-    return gains
+    return gains | average_evidence.gains(table.scales, blue, green, concurrent=table.concurrent)
 
 
 def _added(evidence: Mapping[str, float], gains: Mapping[str, float], most: float) -> dict[str, float]:

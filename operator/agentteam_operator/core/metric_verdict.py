@@ -34,6 +34,8 @@ class MetricVerdict:
     """Answers of the candidate (or looks at it) that the verdict rests on."""
     reason: str = ""
     message: str = ""
+    detectable: str = ""
+    """What so many samples would have shown: "1.5 points more"."""
 
 
 @dataclass(frozen=True, slots=True)

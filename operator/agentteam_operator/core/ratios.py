@@ -1,17 +1,17 @@
-"""What the verdicts of errorRate and slowness share: too few answers, one sick pod, a suspicion, runs that hang."""
+"""What the sequential verdicts share: too few answers, one sick pod, a suspicion, runs that hang."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from math import sqrt
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
-from agentteam_operator.core import gross, histogram, sequential
+from agentteam_operator.core import evidence, gross, histogram, sequential
 from agentteam_operator.core.counters import Increment
-from agentteam_operator.core.counting import recent_tally
+from agentteam_operator.core.counting import Colour, recent_tally, without_each_pod
 from agentteam_operator.core.metric_verdict import MetricVerdict, odds, points
 from agentteam_operator.core.sequential import Tally
 from agentteam_operator.core.words import quantity
@@ -40,16 +40,50 @@ def too_few(
     return None
 
 
-def detectable(difference: float | None, relation: str) -> str:
-    """What so many answers could have shown: "2.6 points more would have been seen"."""
-    if difference is None:
-        return "so few answers could have shown no difference at all"
-    return f"{points(difference)} {relation} would have been seen"
+def passed(base: MetricVerdict, said: str, detectable: str, relation: str) -> MetricVerdict:
+    """Nothing was proven, on enough answers. `detectable` is what they could have shown ("2.6 points"), if anything."""
+    could = f"{detectable} {relation}" if detectable else ""
+    seen = f"{could} would have been seen" if could else "so few answers could have shown no difference at all"
+    return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=f"{said}; {seen}", detectable=could)
 
 
-def sick_pod(rests: Mapping[str, Increment], still_worse: Callable[[str, Increment], bool]) -> str:
-    """The first pod without which green is no worse: it is sick, not the revision. Empty if there is none."""
-    return next((pod for pod, rest in rests.items() if not still_worse(pod, rest)), "")
+def in_points(difference: float | None) -> str:
+    """A difference of shares for people, if there is one: "2.6 points"."""
+    return "" if difference is None else points(difference)
+
+
+def sick_pod(
+    state: AnalysisStatus,
+    green: Colour,
+    test: str,
+    *,
+    alpha: float,
+    still_worse: Callable[[str, Increment], bool],
+) -> str:
+    """The first pod without which green isn't proven worse: it is sick, not the revision. Empty if there is none.
+
+    `still_worse` is asked of each pod, and of green's runs without that pod's, once their evidence alone suffices.
+    """
+    rests = evidence.rests(state, green.pods, test)
+    return next(
+        (
+            pod
+            for pod, rest in rests.items()
+            if not (evidence.proven_without(state, pod, test, alpha=alpha) and still_worse(pod, rest))
+        ),
+        "",
+    )
+
+
+def is_only_pod(state: AnalysisStatus, blue: Colour, green: Colour) -> bool:
+    """One pod of green has answered, beside several of blue: whether it is ill by itself, nobody can say."""
+    return len(blue.pods) > 1 and not without_each_pod(state, green.pods)
+
+
+def left_to_next_step(base: MetricVerdict, said: str, *, how: str) -> MetricVerdict:
+    """No verdict, and no hold: what was answered was answered, and more pods tell more. `how` is green: "slow"."""
+    said += f", on green's only pod, which may be {how} by itself: that is left to a step with more pods"
+    return replace(base, verdict=Verdict.INCONCLUSIVE, reason="OnlyPod", message=said)
 
 
 def held_for_sick_pod(base: MetricVerdict, pod: str, what: str) -> MetricVerdict:

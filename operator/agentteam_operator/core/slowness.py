@@ -9,12 +9,15 @@ from agentteam_operator.api.metrics import AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import evidence, sequential
-from agentteam_operator.core.counting import Colour, Mode, without_each_pod
+from agentteam_operator.core.counting import Colour, Mode
 from agentteam_operator.core.metric_verdict import NO_CONTROL, MetricVerdict, compared, odds, percent, points, seconds
 from agentteam_operator.core.ratios import (
-    detectable,
     held_for_sick_pod,
     held_on_suspicion,
+    in_points,
+    is_only_pod,
+    left_to_next_step,
+    passed,
     sick_pod,
     suspicious,
     too_few,
@@ -55,20 +58,20 @@ def slowness(
     enough = slow.green.total >= settings.min_samples
     if enough and proof > threshold and slow.green.rate - slow.blue.rate >= effect:
         said += f": slower with odds {odds(proof)}"
-        if _is_only_pod(state, blue, green):
-            return _left_to_next_step(base, said)
+        if is_only_pod(state, blue, green):
+            return left_to_next_step(base, said, how="slow")
         sick = sick_pod(
-            evidence.rests(state, green.pods, test),
-            lambda pod, rest: (
-                evidence.proven_without(state, pod, test, alpha=settings.alpha)
-                and evidence.still_slow_without(state, rest, min_effect=effect)
-            ),
+            state,
+            green,
+            test,
+            alpha=settings.alpha,
+            still_worse=lambda _, rest: evidence.still_slow_without(state, rest, min_effect=effect),
         )
         if sick:
             return held_for_sick_pod(base, sick, said)
         return replace(base, verdict=Verdict.FAILED, reason="SlowerThanBlue", message=said)
     return too_few(base, settings, state, slow.green, slow.blue) or _unproven(
-        base, state, slow, said, threshold, only_pod=_is_only_pod(state, blue, green)
+        base, state, slow, said, threshold, only_pod=is_only_pod(state, blue, green)
     )
 
 
@@ -85,22 +88,11 @@ def _unproven(
     proof = state.log_evidence.get(evidence.SLOWNESS_AGAINST_BLUE, 0.0)
     if suspicious(slow.green, slow.blue) and proof >= 0:  # it soon falls below 0 once green's answers are quick
         if only_pod:
-            return _left_to_next_step(base, f"{said}: slower so far, but not proven yet (odds {odds(proof)})")
+            said += f": slower so far, but not proven yet (odds {odds(proof)})"
+            return left_to_next_step(base, said, how="slow")
         return held_on_suspicion(base, state, said, worse="slower", log_evidence=proof)
     few = too_few_blocks(base, state, said, threshold)
     if few:
         return few
     found = sequential.smallest_difference(slow.blue, slow.green, threshold=threshold)
-    said += f": not proven slower; {detectable(found, 'more')}"
-    return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)
-
-
-def _is_only_pod(state: AnalysisStatus, blue: Colour, green: Colour) -> bool:
-    """One pod of green has answered, beside several of blue: whether it is slow by itself, nobody can say."""
-    return len(blue.pods) > 1 and not without_each_pod(state, green.pods)
-
-
-def _left_to_next_step(base: MetricVerdict, said: str) -> MetricVerdict:
-    """No verdict, and no hold: slow answers are answers, and more pods tell more."""
-    said += ", on green's only pod, which may be slow by itself: that is left to a step with more pods"
-    return replace(base, verdict=Verdict.INCONCLUSIVE, reason="OnlyPod", message=said)
+    return passed(base, f"{said}: not proven slower", in_points(found), "more")

@@ -2,83 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from itertools import accumulate
-
 import pytest
 from agentteam_operator.api.metrics import AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import analysis
-from agentteam_operator.core.analysis import Judgement, Mode
+from agentteam_operator.core.analysis import Mode
 from agentteam_operator.core.quantities import QUANTITIES
-from agentteam_operator.core.state import PodCounters
 
-from tests.support.judging import BLUE, GREEN, Judging, counters, of
+from tests.support.averaging import Averaging, Runs
+from tests.support.judging import BLUE, GREEN, counters, of
 
 TURNS = AnalysisMetric(name=MetricName.TURNS_PER_RUN)
 TOKENS = AnalysisMetric(name=MetricName.TOKENS_PER_RUN)
 COST = AnalysisMetric(name=MetricName.COST_PER_RUN)
 HITS = AnalysisMetric(name=MetricName.MAX_TURN_HIT_RATE)
-
-Runs = Mapping[float, int]
-"""So many runs by what each took."""
-
-
-@dataclass
-class Averaging:
-    """A judgement of one quantity, fed with runs."""
-
-    metric: AnalysisMetric
-    settings: AnalysisSettings = field(init=False)
-    judging: Judging = field(init=False)
-    counted: dict[str, tuple[float, ...]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.settings = AnalysisSettings(metrics=(self.metric,))
-        self.judging = Judging(self.settings)
-        self.counted = dict.fromkeys((*BLUE, *GREEN), (0.0,) * len(self.bounds))
-
-    @property
-    def bounds(self) -> tuple[float, ...]:
-        return QUANTITIES[self.metric.name].bounds
-
-    def look(self, runs: Mapping[str, Runs], *, silent: tuple[str, ...] = ()) -> Judgement:
-        """One interval later; the pods in `silent` don't export the quantity."""
-        added = {}
-        for pod, taken in runs.items():
-            added[pod] = counters(sum(taken.values()))
-            buckets = [0.0] * len(self.bounds)
-            for value, count in taken.items():
-                buckets[next(index for index, bound in enumerate(self.bounds) if value <= bound)] += count
-            news = accumulate(buckets)
-            self.counted[pod] = tuple(a + b for a, b in zip(self.counted[pod], news, strict=True))
-        judging = self.judging
-        for pod, more in added.items():
-            judging.totals[pod] = _plus(judging.totals[pod], more)
-        return judging.judge({pod: self._shown(pod, silent) for pod in judging.totals})
-
-    def _shown(self, pod: str, silent: tuple[str, ...]) -> PodCounters:
-        quantities = {} if pod in silent else {self.metric.name: self.counted[pod]}
-        return replace(self.judging.totals[pod], quantities=quantities)
-
-    def looks(self, count: int, blue: Runs, green: Runs) -> Judgement:
-        for _ in range(count):
-            judgement = self.look({**dict.fromkeys(BLUE, blue), **dict.fromkeys(GREEN, green)})
-            if analysis.overall(judgement) is Verdict.FAILED:
-                break
-        return judgement
-
-
-def _plus(one: PodCounters, other: PodCounters) -> PodCounters:
-    return replace(
-        one,
-        started=one.started + other.started,
-        succeeded=one.succeeded + other.succeeded,
-        duration_buckets=tuple(a + b for a, b in zip(one.duration_buckets, other.duration_buckets, strict=True)),
-    )
-
 
 SPREAD: Runs = {2: 6, 3: 8, 5: 4, 8: 2}
 MORE: Runs = {3: 6, 5: 8, 8: 4, 12: 2}
@@ -235,7 +173,7 @@ def test_numbers_that_are_none_leave_the_quantity_alone_without_data(odd: float)
     averaging.looks(2, {900: 10}, {900: 10})
     for pod in GREEN:
         averaging.counted[pod] = (odd,) * len(averaging.bounds)
-    judgement = averaging.judging.judge({pod: averaging._shown(pod, ()) for pod in averaging.judging.totals})
+    judgement = averaging.judging.judge({pod: averaging.shown(pod, ()) for pod in averaging.judging.totals})
     assert analysis.overall(judgement) is not Verdict.FAILED
     assert judgement.state.green.finished > 0
 
