@@ -17,6 +17,8 @@ from agentteam_operator.api.rollout import TrafficMode
 
 MAX_TRANSITIONS = 20
 MAX_GATES = 40
+MAX_LAST_VERDICTS = 10
+MAX_LAST_VERDICT_MESSAGE = 256
 
 
 class TeamPhase(StrEnum):
@@ -78,7 +80,30 @@ class GateStatus(LenientModel):
     samples: int = Field(default=0, ge=0, description="How many answers of the candidate the verdict rests on.")
     reason: str = Field(default="", max_length=64, description="A CamelCase word for programs.")
     message: str = Field(default="", max_length=1024, description="The evidence in plain words.")
+    detectable: str = Field(
+        default="", max_length=64, description="The smallest difference that so many samples would have shown."
+    )
     at: Time = Field(description="When the verdict was last given.")
+
+
+class LastVerdict(LenientModel):
+    """One gate's verdict that decided how a rollout went on."""
+
+    at: Time = Field(description="When it decided.")
+    revision: str = Field(max_length=10, description="The candidate that it was given on.")
+    gate: str = Field(max_length=64, description="The gate or metric.")
+    phase: Phase = Field(description="The phase that was left on it.")
+    verdict: Verdict = Field(description="Passed, Failed or Inconclusive.")
+    reason: str = Field(default="", max_length=64, description="A CamelCase word for programs.")
+    value: str = Field(default="", max_length=64, description="The measured value, with its unit.")
+    threshold: str = Field(default="", max_length=128, description="What the value was held against.")
+    samples: int = Field(default=0, ge=0, description="How many answers of the candidate it rests on.")
+    detectable: str = Field(
+        default="", max_length=64, description="The smallest difference that so many samples would have shown."
+    )
+    message: str = Field(
+        default="", max_length=MAX_LAST_VERDICT_MESSAGE, description="The evidence in plain words, cut."
+    )
 
 
 class Transition(LenientModel):
@@ -230,6 +255,11 @@ class AgentTeamStatus(LenientModel):
     rollback_to: RollbackStatus | None = Field(default=None, description="A person's order to go back.")
     restarted: RestartStatus | None = Field(default=None, description="A person's last order to restart.")
     conditions: list[Condition] = Field(default_factory=list, max_length=16, description="Standard conditions.")
+    last_verdicts: list[LastVerdict] = Field(
+        default_factory=list,
+        max_length=MAX_LAST_VERDICTS,
+        description="The last verdicts that decided something, over the rollouts, oldest first.",
+    )
     last_incident: IncidentStatus | None = Field(default=None, description="What went wrong last, resolved or not.")
     notifications: list[NoticeStatus] = Field(
         default_factory=list,

@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agentteam_operator.api.status import Phase
-from agentteam_operator.core import actions, held, incidents, notices, plan, timing, verdicts
+from agentteam_operator.core import actions, held, incidents, last_verdicts, notices, plan, timing, verdicts
 from agentteam_operator.core.adopt import adopted
 from agentteam_operator.core.beginning import begun, restarted_clock
 from agentteam_operator.core.conditions import summarize
@@ -250,6 +250,7 @@ def advance(view: View) -> View:
         rule, found = fired
         gone.add((view.phase, rule.to))
         view = view.with_status(verdicts.record(view, rule.to, found)) if view.rollout else view
+        view = view.with_status(last_verdicts.noted(view, rule.to, found)) if view.rollout else view
         view = _enter(view, rule.to, found)
 
 

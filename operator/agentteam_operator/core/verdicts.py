@@ -29,7 +29,7 @@ _GATE_OF_PHASE = {
     Phase.PREPARING: "readiness",
 }
 _LATE = frozenset({"HealthCheckTimeout", "CheckTimeout"})
-_NO_VERDICT = frozenset({"Superseded", "Aborted"})
+NO_VERDICT = frozenset({"Superseded", "Aborted"})
 """Reasons to leave a phase that say nothing of the candidate's quality."""
 
 
@@ -101,6 +101,7 @@ def _gate(view: View, found: analysis.MetricVerdict) -> GateStatus:
         samples=found.samples,
         reason=found.reason,
         message=found.message[:1024],
+        detectable=found.detectable[:64],
         at=view.now,
     )
 
@@ -161,10 +162,8 @@ def record(view: View, to: Phase, found: Finding) -> AgentTeamStatus:
     failed = to in {Phase.ROLLING_BACK, Phase.FAILED}
     if failed and found.reason in _LATE:
         return _with_gates(view, tuple(_late(view, found))).status
-    # A first revision that was given up gets here from Failed: what it passed then is readiness, too.
-    recovered = source is Phase.FAILED and to in {Phase.TESTING, Phase.HEALTH_CHECKING}
-    name = "readiness" if recovered else _GATE_OF_PHASE.get(source) if source else None
-    if name is None or found.reason in _NO_VERDICT:
+    name = gate_of_phase(source, to)
+    if not name or found.reason in NO_VERDICT:
         return view.status
     gate = GateStatus(
         name=name,
@@ -174,6 +173,14 @@ def record(view: View, to: Phase, found: Finding) -> AgentTeamStatus:
         at=view.now,
     )
     return _with_gates(view, (gate,)).status
+
+
+def gate_of_phase(source: Phase | None, to: Phase) -> str:
+    """The gate that leaving a phase stands for by itself; empty if there is none."""
+    if source is Phase.FAILED:
+        # A first revision that was given up gets here from Failed: what it passed then is readiness, too.
+        return "readiness" if to in {Phase.TESTING, Phase.HEALTH_CHECKING} else ""
+    return _GATE_OF_PHASE.get(source, "") if source else ""
 
 
 def _late(view: View, found: Finding) -> Iterator[GateStatus]:
