@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
-from itertools import dropwhile
+from itertools import chain, dropwhile
 from math import log
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
@@ -127,8 +127,8 @@ def _in_window(state: AnalysisStatus, blocks: int, green: Colour, mode: Mode, li
     if not all(_far_above(here, there.rate if concurrent else limit) for here, there in pairs):
         return None
     control = _sum(blue_blocks)
-    tallies = (_sum(recent_blocks(packed)[-blocks:]) for packed in state.recent_by_pod.values())
-    pods = [tally for tally in tallies if tally.total]
+    by_pod = [recent_blocks(packed)[-blocks:] for packed in state.recent_by_pod.values()]
+    pods = [tally for tally in map(_sum, by_pod) if tally.total]
     if not all(_far_above(tally, control.rate if concurrent else limit) for tally in pods):
         return None
     if (len(pods) < 2 <= len(green.pods)) or (concurrent and not control.total):  # noqa: PLR2004
@@ -139,7 +139,9 @@ def _in_window(state: AnalysisStatus, blocks: int, green: Colour, mode: Mode, li
     else:
         evidence = _against_limit(limit)
     left_out = [evidence(whole - pod) for pod in pods] if len(pods) > 1 else [evidence(whole)]
-    return GrossFault(whole, control, len(pods), blocks, min(left_out))
+    # Two sick pods, and a third with a failure or two by chance, are far above blue, too, but not alike.
+    unlike = sequential.dispersion(tuple(chain.from_iterable(by_pod)))
+    return GrossFault(whole, control, len(pods), blocks, min(left_out) / unlike)
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:

@@ -42,6 +42,13 @@ def state_of(blue: str, pods: list[str], looks: int = 2) -> AnalysisStatus:
         pytest.param(
             "0/30 0/30", ["10/10 10/10", "2/10 2/10"], Mode.CONCURRENT, None, id="too weak without the worst pod"
         ),
+        pytest.param(
+            "0/20 0/21",
+            ["1/5 1/6", "14/14 6/6", "4/8 17/17"],
+            Mode.CONCURRENT,
+            None,
+            id="two pods are sick, and the third has a failure or two by chance",
+        ),
         pytest.param("0/30 0/30", ["10/10 0/10"] * 3, Mode.CONCURRENT, None, id="a burst of one block"),
         pytest.param("15/30 15/30", ["5/10 5/10"] * 3, Mode.CONCURRENT, None, id="blue fails alike"),
         pytest.param("3/30 3/30", ["5/10 5/10"] * 3, Mode.ONE_SAMPLE, None, id="alone, and blue was above the limit"),
