@@ -95,6 +95,8 @@ class AnalysisStatus(LenientModel):
     the window, and the share of the limit that was used in the last one that is whole."""
     recent_by_pod: dict[str, Blocks] = Field(default_factory=dict, max_length=MAX_PODS)
     """Failed/finished runs of each of the candidate's pods in the last blocks of answers, oldest first."""
+    slow_by_pod: dict[str, Blocks] = Field(default_factory=dict, max_length=MAX_PODS)
+    """Slow/finished runs of each of the candidate's pods in the last blocks of answers, oldest first."""
     alone: bool = False
     """Whether the candidate served alone at the last look."""
     warming_since: dict[str, Time] = Field(default_factory=dict, max_length=MAX_PODS)

@@ -181,7 +181,7 @@ def _with_block(
             "blue": blue,
             "green": _with_increment(state.green, block.green, at),
             "recent_by_pod": {
-                name: _pushed(
+                name: pushed(
                     state.recent_by_pod.get(name, ""),
                     block.green_by_pod.get(name, Increment()).finished,
                     RECENT_BLOCKS_OF_POD,
@@ -199,7 +199,7 @@ def _with_increment(counts: ColourCounts, increment: Increment, at: datetime) ->
         finished=counts.finished + increment.finished.total,
         failed=counts.failed + increment.finished.bad,
         durations=histogram.pack(durations),
-        recent=_pushed(counts.recent, increment.finished, RECENT_BLOCKS),
+        recent=pushed(counts.recent, increment.finished, RECENT_BLOCKS),
         first_answer_at=counts.first_answer_at or (at if increment.started or increment.finished.total else None),
         quantities=_added(counts.quantities, increment.quantities),
     )
@@ -212,7 +212,8 @@ def _added(counts: Mapping[str, str], increments: Mapping[str, histogram.Counts]
     }
 
 
-def _pushed(recent: str, tally: Tally, limit: int) -> str:
+def pushed(recent: str, tally: Tally, limit: int) -> str:
+    """A `recent` string with another block, and no more than `limit` of them."""
     return " ".join([*recent.split(), f"{tally.bad}/{tally.total}"][-limit:])
 
 
@@ -229,9 +230,10 @@ def without_each_pod(state: AnalysisStatus, green_pods: frozenset[str]) -> dict[
     return {name: whole - share for name, share in shares.items()}
 
 
-def without_pod(state: AnalysisStatus, pod: str) -> Increment:
-    """All of green's runs but this pod's."""
-    return green_whole(state) - _shares(state, frozenset({pod})).get(pod, Increment())
+def without_pods(state: AnalysisStatus, pods: Collection[str]) -> dict[str, Increment]:
+    """All of green's runs but this pod's, by each of these pods."""
+    whole, shares = green_whole(state), _shares(state, pods)
+    return {pod: whole - shares[pod] if pod in shares else whole for pod in pods}
 
 
 def green_whole(state: AnalysisStatus) -> Increment:
@@ -241,7 +243,7 @@ def green_whole(state: AnalysisStatus) -> Increment:
     return Increment(green.started, finished_tally(green), histogram.unpack(green.durations), quantities)
 
 
-def _shares(state: AnalysisStatus, green_pods: frozenset[str]) -> dict[str, Increment]:
+def _shares(state: AnalysisStatus, green_pods: Collection[str]) -> dict[str, Increment]:
     counted = {name: Counters.unpack(text) for name, text in state.counters.items() if name in green_pods}
     begun = {name: Counters.unpack(text) for name, text in state.counted_from.items()}
     return {name: found.since(begun.get(name, Counters())) for name, found in counted.items()}

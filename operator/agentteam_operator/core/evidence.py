@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isinf
 
-from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
+from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.metrics import SEQUENTIAL, AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
-from agentteam_operator.core import average_evidence, histogram, sequential
+from agentteam_operator.core import average_evidence, sequential, slow_runs
 from agentteam_operator.core.average_evidence import Scale
 from agentteam_operator.core.counters import Increment, Side
 from agentteam_operator.core.counting import (
@@ -23,9 +22,10 @@ from agentteam_operator.core.counting import (
     recent_blocks,
     recent_tally,
     without_each_pod,
-    without_pod,
+    without_pods,
 )
 from agentteam_operator.core.sequential import Tally
+from agentteam_operator.core.slow_runs import SlowTally
 
 ERRORS_AGAINST_BLUE = "errorRate"
 ERRORS_AGAINST_LIMIT = "errorRateLimit"
@@ -35,18 +35,6 @@ _TESTS_OF_ERROR_RATE = 4
 """Two e-processes, and for each of them the fast path of `gross.py`."""
 
 FULL_BLOCK_SECONDS = 5.0
-SLOW_QUANTILE = 0.9
-SLOW_FACTOR = 1.1
-"""An answer is slow if it takes 10 % longer than 90 % of blue's answers so far."""
-
-
-@dataclass(frozen=True, slots=True)
-class SlowTally:
-    """Both colours' slow answers, by what counts as slow now."""
-
-    bound_seconds: float
-    blue: Tally
-    green: Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +46,8 @@ class Table:
     bursts: float
     """How much more green's recent blocks vary than chance would have it."""
     slow: SlowTally | None
+    slow_bursts: float
+    """The same of slow runs, in the recent blocks of each of green's pods: one that is slow by itself counts less."""
     limit: float
     green_rate: float
     """What green's answers are bet to fail at, above the limit."""
@@ -99,14 +89,20 @@ def with_evidence(
     most, table = _max_log_gain(before, after, block), _table(before, after, settings, mode)
     evidence = _added(before.log_evidence, _gains(table, block.blue, Side(green_whole(before), block.green)), most)
     without = {}
-    for pod in after.recent_by_pod:
+    for pod, past in without_pods(before, after.recent_by_pod).items():
         share = block.green_by_pod.get(pod, Increment())
-        others = Side(without_pod(before, pod), block.green - share)
+        others = Side(past, block.green - share)
         without[pod] = pack_evidence(_added(_evidence_without(before, pod), _gains(table, block.blue, others), most))
     # Nothing is bet on the first block: there are no answers yet to choose the bet by.
     reachable = round(before.reachable_log_evidence + (most if before.looks else 0.0), 6)
-    update = {"log_evidence": evidence, "log_evidence_without": without, "reachable_log_evidence": reachable}
-    return after.model_copy(update=update)
+    return after.model_copy(
+        update={
+            "log_evidence": evidence,
+            "log_evidence_without": without,
+            "reachable_log_evidence": reachable,
+            "slow_by_pod": slow_runs.by_pod(after, block, table.slow),
+        }
+    )
 
 
 def _table(before: AnalysisStatus, after: AnalysisStatus, settings: AnalysisSettings, mode: Mode) -> Table:
@@ -115,7 +111,8 @@ def _table(before: AnalysisStatus, after: AnalysisStatus, settings: AnalysisSett
         concurrent=mode is Mode.CONCURRENT,
         blue_rate=finished_tally(before.blue).estimate,
         bursts=sequential.dispersion(recent_blocks(before.green.recent)),
-        slow=slow_tally(before) if mode is Mode.CONCURRENT else None,
+        slow=slow_runs.slow_tally(before) if mode is Mode.CONCURRENT else None,
+        slow_bursts=slow_runs.bursts(before),
         limit=limit,
         green_rate=max(recent_tally(before.green.recent).estimate, limit),
         silent=blue_above(after, limit),
@@ -128,7 +125,7 @@ def _gains(table: Table, blue: Increment, green: Side) -> dict[str, float]:
     gains = {ERRORS_AGAINST_LIMIT: _limit_gain(table, green) / table.bursts}
     if table.concurrent:
         gains[ERRORS_AGAINST_BLUE] = _error_gain(table, blue, green) / table.bursts
-        gains[SLOWNESS_AGAINST_BLUE] = _slowness_gain(table, blue, green)
+        gains[SLOWNESS_AGAINST_BLUE] = _slowness_gain(table, blue, green) / table.slow_bursts
     return gains | average_evidence.gains(table.scales, blue, green, concurrent=table.concurrent)
 
 
@@ -213,32 +210,11 @@ def _slowness_gain(table: Table, blue: Increment, green: Side) -> float:
     if slow is None:
         return 0.0
     return sequential.log_gain_two_sample(
-        _slow(blue.durations, slow.bound_seconds),
-        _slow(green.now.durations, slow.bound_seconds),
+        slow_runs.tally(blue.durations, slow.bound_seconds),
+        slow_runs.tally(green.now.durations, slow.bound_seconds),
         blue_rate=slow.blue.estimate,
-        green_rate=_slow(green.past.durations, slow.bound_seconds).estimate,
+        green_rate=slow_runs.tally(green.past.durations, slow.bound_seconds).estimate,
     )
-
-
-def slow_tally(state: AnalysisStatus) -> SlowTally | None:
-    """How many answers of either colour are slow; None while blue has none to measure by, or none that end in time."""
-    usual = histogram.quantile_seconds(_durations(state.blue), SLOW_QUANTILE)
-    if usual is None or isinf(usual):
-        return None
-    bound = histogram.first_bound_at_or_above(usual * SLOW_FACTOR)
-    if isinf(bound):
-        return None
-    return SlowTally(bound, _slow(_durations(state.blue), bound), _slow(_durations(state.green), bound))
-
-
-def _durations(counts: ColourCounts) -> histogram.Counts:
-    return histogram.unpack(counts.durations)
-
-
-def still_slow_without(state: AnalysisStatus, rest: Increment, *, min_effect: float) -> bool:
-    """Whether the runs that remain with one of green's pods left out are slower than blue's, too."""
-    slow = slow_tally(state)
-    return slow is not None and _still_worse(_slow(rest.durations, slow.bound_seconds), slow.blue, min_effect)
 
 
 def still_failing_without(state: AnalysisStatus, pod: str, rest: Increment, *, min_effect: float) -> bool:
@@ -247,7 +223,7 @@ def still_failing_without(state: AnalysisStatus, pod: str, rest: Increment, *, m
     Lately as well: two pods that were sick one after the other are no bad revision.
     """
     lately = sequential.standard_errors_above(_recent_without(state, pod), recent_tally(state.blue.recent))
-    worse = _still_worse(rest.finished, finished_tally(state.blue), min_effect)
+    worse = sequential.clearly_worse(rest.finished, finished_tally(state.blue), min_effect=min_effect)
     return worse and lately >= sequential.LATELY_WORSE_STANDARD_ERRORS
 
 
@@ -259,12 +235,3 @@ def _recent_without(state: AnalysisStatus, pod: str) -> Tally:
 def still_above_without(state: AnalysisStatus, pod: str, *, limit: float) -> bool:
     """Whether green's other pods lately fail more often than the limit allows, too."""
     return _recent_without(state, pod).rate > limit
-
-
-def _still_worse(rest: Tally, blue: Tally, min_effect: float) -> bool:
-    far = sequential.standard_errors_above(rest, blue) >= sequential.STILL_WORSE_STANDARD_ERRORS
-    return far and rest.rate - blue.rate >= min_effect
-
-
-def _slow(durations: histogram.Counts, bound_seconds: float) -> Tally:
-    return Tally(histogram.slower_than(durations, bound_seconds), sum(durations))

@@ -100,6 +100,12 @@ def standard_errors_above(green: Tally, blue: Tally) -> float:
     return copysign(sqrt(2 * max(ratio, 0.0)), green.rate - blue.rate)
 
 
+def clearly_worse(rest: Tally, blue: Tally, *, min_effect: float) -> bool:
+    """Whether the answers that remain with a pod left out are worse than blue's, and not by chance."""
+    far = standard_errors_above(rest, blue) >= STILL_WORSE_STANDARD_ERRORS
+    return far and rest.rate - blue.rate >= min_effect
+
+
 def dispersion(blocks: Sequence[Tally]) -> float:
     """How much more the blocks' rates vary than chance would have it: Pearson's chi-square by its degrees of freedom.
 

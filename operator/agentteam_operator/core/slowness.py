@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.metrics import AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
-from agentteam_operator.core import evidence, sequential
+from agentteam_operator.core import evidence, sequential, slow_runs
 from agentteam_operator.core.counting import Colour, Mode
 from agentteam_operator.core.metric_verdict import NO_CONTROL, MetricVerdict, compared, odds, percent, points, seconds
 from agentteam_operator.core.ratios import (
@@ -46,7 +47,7 @@ def slowness(
     if mode is Mode.ONE_SAMPLE:
         said = "slowness is judged against blue at the same time, and green serves alone"
         return replace(base, verdict=Verdict.SKIPPED, reason=NO_CONTROL, message=said)
-    slow = evidence.slow_tally(state)
+    slow = slow_runs.slow_tally(state)
     if slow is None:
         said = "blue's answers give no measure: there are none, or most take over 320 s"
         return replace(base, verdict=Verdict.INCONCLUSIVE, reason="NoData", message=said)
@@ -65,29 +66,29 @@ def slowness(
             green,
             test,
             alpha=settings.alpha,
-            still_worse=lambda _, rest: evidence.still_slow_without(state, rest, min_effect=effect),
+            still_worse=lambda pod, rest: slow_runs.still_slow_without(state, pod, rest, min_effect=effect),
         )
         if sick:
             return held_for_sick_pod(base, sick, said)
         return replace(base, verdict=Verdict.FAILED, reason="SlowerThanBlue", message=said)
     return too_few(base, settings, state, slow.green, slow.blue) or _unproven(
-        base, state, slow, said, threshold, only_pod=is_only_pod(state, blue, green)
+        base, state, slow, said, threshold, only_pod=lambda: is_only_pod(state, blue, green)
     )
 
 
 def _unproven(
     base: MetricVerdict,
     state: AnalysisStatus,
-    slow: evidence.SlowTally,
+    slow: slow_runs.SlowTally,
     said: str,
     threshold: float,
     *,
-    only_pod: bool,
+    only_pod: Callable[[], bool],
 ) -> MetricVerdict:
     """What to say of slowness that isn't proven, on enough answers; `said` are the figures."""
     proof = state.log_evidence.get(evidence.SLOWNESS_AGAINST_BLUE, 0.0)
     if suspicious(slow.green, slow.blue) and proof >= 0:  # it soon falls below 0 once green's answers are quick
-        if only_pod:
+        if only_pod():
             said += f": slower so far, but not proven yet (odds {odds(proof)})"
             return left_to_next_step(base, said, how="slow")
         return held_on_suspicion(base, state, said, worse="slower", log_evidence=proof)

@@ -7,8 +7,9 @@ from agentteam_operator.api.status import Verdict
 from agentteam_operator.core.analysis import Judgement, MetricVerdict, Mode
 from agentteam_operator.core.evidence import ERRORS_AGAINST_BLUE, proven_without, rests
 from agentteam_operator.core.sequential import Tally
+from agentteam_operator.core.slow_runs import bursts
 
-from tests.support.judging import BLUE, GREEN, Judging, colour, counters
+from tests.support.judging import BLUE, GREEN, Judging, colour, counters, plus
 
 SICK = GREEN[2]
 WELL = counters(10)
@@ -86,10 +87,13 @@ def test_without_a_pod_nothing_of_it_counts() -> None:
     assert Tally(judging.state.green.failed, judging.state.green.finished) == Tally(60, 360)
 
 
-def slow_verdicts(judging: Judging, slow: frozenset[str], count: int) -> list[MetricVerdict]:
-    """So many blocks of ten runs on each pod there is, which take 1 s, or 3 s on the slow ones; slowness after each."""
+def slow_verdicts(
+    judging: Judging, slow: frozenset[str], count: int, *, of_ten: int = 10, blue_of_ten: int = 0
+) -> list[MetricVerdict]:
+    """So many blocks of ten runs on each pod there is, which take 1 s; so many of them 3 s; slowness after each."""
     pods = sorted(judging.blue.pods | judging.green.pods)
-    added = {pod: counters(10, seconds=3.0 if pod in slow else 1.0) for pod in pods}
+    share = {pod: of_ten if pod in slow else blue_of_ten for pod in pods}
+    added = {pod: plus(counters(10 - share[pod]), counters(share[pod], seconds=3.0)) for pod in pods}
     found = (judging.look(added).verdicts for _ in range(count))
     return [next(one for one in verdicts if one.name == "slowness") for verdicts in found]
 
@@ -115,6 +119,33 @@ def test_the_next_step_tells_whether_the_pod_or_the_revision_is_slow(slow: tuple
     judging.green = colour(GREEN)
     judging.totals |= {pod: counters() for pod in GREEN[1:]}
     assert slow_verdicts(judging, frozenset(slow), 20)[-1].verdict is expected
+
+
+def test_pods_that_are_slow_one_after_the_other_are_no_slow_revision() -> None:
+    """Noisy neighbours come over each of green's pods in turn, for a minute; they go, and so does what they prove."""
+    judging = Judging()
+    slow_verdicts(judging, frozenset(), 10, of_ten=0)
+    said = []
+    for pod in GREEN * 2:
+        said += slow_verdicts(judging, frozenset({pod}), 12, of_ten=4)
+        said += slow_verdicts(judging, frozenset(), 5, of_ten=0)
+    assert [found.message for found in said if found.verdict is Verdict.FAILED] == []
+
+
+@pytest.mark.parametrize(
+    ("slow", "of_ten", "expected"),
+    [
+        pytest.param(frozenset(GREEN), 5, 1.0, id="all alike: the revision"),
+        pytest.param(frozenset(GREEN[:1]), 5, 3.0, id="one of them: its neighbours"),
+        pytest.param(frozenset(GREEN[:2]), 5, 2.0, id="two of them"),
+        pytest.param(frozenset(), 0, 1.0, id="none is slow"),
+    ],
+)
+def test_slow_runs_count_less_the_less_alike_the_pods_are(slow: frozenset[str], of_ten: int, expected: float) -> None:
+    judging = Judging()
+    slow_verdicts(judging, slow, 8, of_ten=of_ten)
+    found = bursts(judging.state)
+    assert found == 1.0 if expected == 1.0 else found >= expected
 
 
 def test_a_team_of_one_pod_is_judged_by_it() -> None:
