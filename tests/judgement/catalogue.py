@@ -14,6 +14,7 @@ from tests.judgement.kinds import (
     Outage,
     Sick,
     Storms,
+    Tokens,
     Who,
     constant,
     from_time,
@@ -25,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 IMMEDIATE: dict[str, Any] = {"traffic": {"mode": "Immediate"}}
 IMMEDIATE_EVERY_SECOND: dict[str, Any] = {**IMMEDIATE, "analysis": {"intervalSeconds": 1}}
+
+TOKENS: dict[str, Any] = {"analysis": {"metrics": [{"name": "errorRate"}, {"name": "tokensPerRun"}]}}
 
 
 def _of_demo() -> dict[str, Any]:
@@ -45,6 +48,11 @@ def alike(name: str, rate: float, **more: Any) -> Kind:  # noqa: ANN401 - Kind's
 def worse(name: str, rate: float, **more: Any) -> Kind:  # noqa: ANN401 - Kind's own fields
     """1 % of blue's runs fail, and so many of green's."""
     return Kind(name, green=constant(rate), **more)
+
+
+def taking(name: str, tokens: Tokens, **more: Any) -> Kind:  # noqa: ANN401 - Kind's own fields
+    """Judged by errorRate and tokensPerRun."""
+    return Kind(f"tokens: {name}", tokens=tokens, rollout=TOKENS, **more)
 
 
 NO_WORSE = (
@@ -87,13 +95,26 @@ NO_WORSE = (
     alike("Immediate: 3 % errors", 0.03, rollout=IMMEDIATE),
     alike("Immediate: answers take 120 s, 3 % fail at once", 0.03, answer_seconds=120, rollout=IMMEDIATE),
     alike("the demo's schedule: 50 runs/s, 3 % errors", 0.03, runs_per_second=50, rollout=DEMO),
+    taking("as many", Tokens()),
+    taking("as many, spread by a factor of 4.5", Tokens(spread=1.5)),
+    taking("as many, 1 run in 5 s", Tokens(), runs_per_second=0.2),
+    taking("as many, one run in 200 takes a hundred times as many", Tokens(heavy=0.005)),
+    taking("as many, in sessions of 5 alike", Tokens(session=5)),
+    taking("one pod of green takes three times as many for good", Tokens(sick=3.0), sick=Sick(Who.GREEN, 0.01, 6000)),
 )
 """Green is no worse by itself: every rollback is a false one."""
 
 CLUSTERED = frozenset(
     kind.name
     for kind in NO_WORSE
-    if kind.clump > 1 or kind.breaker or kind.sick or kind.storms or kind.neighbour or kind.load_spread or kind.outage
+    if kind.clump > 1
+    or kind.breaker
+    or kind.sick
+    or kind.storms
+    or kind.neighbour
+    or kind.load_spread
+    or kind.outage
+    or (kind.tokens and kind.tokens.session > 1)
 )
 """Kinds whose failures, or slow runs, aren't independent: twice as many releases."""
 
@@ -126,6 +147,12 @@ WORSE = (
     worse("Immediate, a look every second: 50 points worse", 0.51, rollout=IMMEDIATE_EVERY_SECOND, scrape_seconds=1),
     worse("Immediate, a look every second: 10 points worse", 0.11, rollout=IMMEDIATE_EVERY_SECOND, scrape_seconds=1),
     worse("the demo's schedule: 50 points worse, 50 runs/s", 0.51, runs_per_second=50, rollout=DEMO, scrape_seconds=1),
+    taking("20 % more", Tokens(green=2400)),
+    taking("50 % more", Tokens(green=3000)),
+    taking("50 % more, 1 run/s", Tokens(green=3000), runs_per_second=1),
+    taking("50 % more, spread by a factor of 4.5", Tokens(green=3000, spread=1.5)),
+    taking("twice as many", Tokens(green=4000)),
+    taking("twice as many, 1 run/s", Tokens(green=4000), runs_per_second=1),
 )
 """Green is worse: what counts is whether, and how soon, it is rolled back."""
 

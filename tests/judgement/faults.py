@@ -110,6 +110,17 @@ class Faults:
             slow *= (1 - kind.busy) / (1 - np.minimum(kind.busy * means / fair, 0.95))
         return slow
 
+    def tokens(self, pods: list[int], times: Floats) -> Floats:
+        """Median number of tokens that a run takes, (pods, times); 0 where none are counted."""
+        tokens, medians = self.kind.tokens, np.zeros((len(pods), times.size))
+        if tokens is None:
+            return medians
+        for row, pod in enumerate(pods):
+            medians[row] = tokens.blue if pod < self.kind.replicas else tokens.green
+            if pod == self.sick_pod:
+                medians[row, _within(self.sick, times)] *= tokens.sick
+        return medians
+
     def in_storm(self, times: Floats) -> Flags:
         """When callers try failed runs again."""
         return _within(self.storms, times)

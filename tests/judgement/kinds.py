@@ -71,6 +71,23 @@ class Storms:
     """None begins later, but while both serve."""
 
 
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens of each run that succeeds, log-normal. A kind without them counts none."""
+
+    blue: float = 2000.0
+    """Median of blue's runs."""
+    green: float = 2000.0
+    spread: float = 0.7
+    """Standard deviation of the logarithm: 0.7 is a factor of two, 1.5 one of 4.5."""
+    session: int = 1
+    """Runs come by so many in a row on one pod, which take alike."""
+    heavy: float = 0.0
+    """So large a share of the runs, of either colour, takes a hundred times as many."""
+    sick: float = 1.0
+    """Factor on the sick pod's."""
+
+
 def constant(value: float) -> Curve:
     return lambda times: np.full(times.shape, value)
 
@@ -122,6 +139,7 @@ class Kind:
     """A pod's runs take twice as long."""
     restarts_within_seconds: float = 0.0
     """Each pod's server restarts once within this time, out of service for 5 s; its counters begin at 0 again."""
+    tokens: Tokens | None = None
     sick: Sick | None = None
     outage: Outage | None = None
     storms: Storms | None = None

@@ -6,16 +6,21 @@ from bisect import bisect_left
 from itertools import accumulate
 
 import numpy as np
+from agentteam_operator.api.metrics import MetricName
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
+from agentteam_operator.core.quantities import QUANTITIES
 from agentteam_operator.core.state import PodCounters
 from scipy.special import ndtr
 
 from tests.judgement.faults import HORIZON_SECONDS, PAST_SECONDS, Faults, generator
-from tests.judgement.kinds import Floats, Integers
+from tests.judgement.kinds import Floats, Integers, Tokens
 
 STARTED, SUCCEEDED, FAILED, BUCKETS = 0, 1, 2, 3
-_COLUMNS = BUCKETS + len(DURATION_BOUNDS_SECONDS)
+_TOKENS = BUCKETS + len(DURATION_BOUNDS_SECONDS)
+"""From here on, where tokens are counted, runs that succeeded by the tokens that they took."""
 _BOUNDS = np.array(DURATION_BOUNDS_SECONDS[:-1])
+_TOKEN_BOUNDS = np.array(QUANTITIES[MetricName.TOKENS_PER_RUN].bounds[:-1])
+_HEAVY_FACTOR = 100.0
 _SPREAD = 0.5
 _SHORTEST_SECONDS = 0.5
 """Of Pareto durations."""
@@ -29,7 +34,8 @@ class Traffic:
     def __init__(self, faults: Faults, seed: int) -> None:
         self.faults, self.kind = faults, faults.kind
         self._random = generator(self.kind, seed, "traffic")
-        shape = (faults.pods, _CAPACITY_SECONDS + 1, _COLUMNS)
+        columns = _TOKENS + (_TOKEN_BOUNDS.size + 1 if self.kind.tokens else 0)
+        shape = (faults.pods, _CAPACITY_SECONDS + 1, columns)
         self._added = np.zeros(shape, dtype=np.int32)
         self._total = np.zeros(shape, dtype=np.int32)
         """By pod and second: all that the pod has counted by the beginning of that second."""
@@ -66,7 +72,8 @@ class Traffic:
         means = (kind.runs_per_second * kind.load(times))[None, :] * (shares / shares.sum())[:, None]
         rates = self.faults.rates(pods, times, self.since)
         bad = kind.clump * random.poisson(means * rates / kind.clump)
-        good = random.poisson(means * (1 - rates))
+        session = kind.tokens.session if kind.tokens else 1
+        good = session * random.poisson(means * (1 - rates) / session)
         good, bad = self._with_retries(good, bad, rates, times)
         at = np.array(pods)[:, None], (times.astype(np.int64) + PAST_SECONDS)[None, :]
         self._added[*at, STARTED] += good + bad
@@ -81,7 +88,10 @@ class Traffic:
             return
         self._added[*at, SUCCEEDED] += good
         slow = self.faults.slowdowns(pods, times, self.since, means)
-        self._added[*at, BUCKETS:] += random.multinomial(good + bad, self._durations(slow))
+        self._added[*at, BUCKETS:_TOKENS] += random.multinomial(good + bad, self._durations(slow))
+        if kind.tokens:
+            shares = self._tokens(kind.tokens, self.faults.tokens(pods, times))
+            self._added[*at, _TOKENS:] += session * random.multinomial(good // session, shares)
 
     def _with_retries(self, good: Integers, bad: Integers, rates: Floats, times: Floats) -> tuple[Integers, Integers]:
         storms = self.kind.storms
@@ -104,6 +114,15 @@ class Traffic:
         whole: Floats = shares / shares.sum(axis=-1, keepdims=True)
         return whole
 
+    def _tokens(self, tokens: Tokens, medians: Floats) -> Floats:
+        """Probability of each bucket of tokens, (pods, times, buckets)."""
+        apart = np.log(_TOKEN_BOUNDS / medians[..., None])
+        usual, heavy = (ndtr((apart - far) / tokens.spread) for far in (0.0, np.log(_HEAVY_FACTOR)))
+        below = (1 - tokens.heavy) * usual + tokens.heavy * heavy
+        shares = np.diff(below, axis=-1, prepend=0.0, append=1.0)
+        whole: Floats = shares / shares.sum(axis=-1, keepdims=True)
+        return whole
+
     def totals(self, pods: slice, second: int) -> Integers:
         """All that these pods have ever counted, restarts or not, by the columns of a row."""
         row: Integers = self._total[pods, second + PAST_SECONDS].sum(axis=0)
@@ -122,8 +141,10 @@ class Traffic:
         begun = begun[(begun <= at) & (begun > up_since)]
         if begun.size:
             row = row - self._total[pod, int(begun[-1]) + PAST_SECONDS]
-        started, succeeded, failed, *buckets = row.tolist()
+        started, succeeded, failed, *buckets = row[:_TOKENS].tolist()
         share = self.kind.green_memory(np.array([at]))[0] if pod >= self.kind.replicas else 0.4
         used = float(share) * _MEMORY_LIMIT_BYTES
         counts = tuple(accumulate(map(float, buckets)))
-        return PodCounters(started, succeeded, failed, counts, used, _MEMORY_LIMIT_BYTES)
+        tokens = tuple(accumulate(map(float, row[_TOKENS:].tolist())))
+        quantities = {MetricName.TOKENS_PER_RUN.value: tokens} if tokens else {}
+        return PodCounters(started, succeeded, failed, counts, used, _MEMORY_LIMIT_BYTES, quantities=quantities)
