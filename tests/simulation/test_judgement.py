@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import chain
 
 import pytest
+from agentteam_operator.api.status import RolloutStatus
 
 from tests.judgement.catalogue import DEMO, NO_WORSE, WORSE
 from tests.judgement.kinds import Kind
@@ -29,8 +30,14 @@ LONGEST_SECONDS = {
     "50 points worse, one pod": 45,
     "Immediate, a look every second: 50 points worse": 20,
     "the demo's schedule: 50 points worse, 50 runs/s": 20,
+    "tokens: 50 % more": 300,
+    "tokens: twice as many": 200,
 }
-ASKED = {"10 % of the runs hang", "50 points worse, 1 run in 20 s"}
+ASKED = {
+    "10 % of the runs hang",
+    "50 points worse, 1 run in 20 s",
+    "tokens: one pod of green takes three times as many for good",
+}
 
 
 def kinds(names: set[str]) -> list[object]:
@@ -62,15 +69,27 @@ def test_where_nothing_can_be_proven_a_person_is_asked(kind: Kind) -> None:
     "kind",
     [
         *kinds({"1 run in 5 s, 3 % errors", "one pod of green falls ill for good, and fails half"}),
-        *kinds({"Immediate: 3 % errors"}),
+        *kinds({"Immediate: 3 % errors", "each pod's breaker opens for 30 s once an hour"}),
+        *kinds({"noisy neighbours: a pod takes twice as long for 60 s, 4 times an hour", "takes 1.5 times as long"}),
+        *kinds({"tokens: one pod of green takes three times as many for good", "each pod restarts once, 3 % errors"}),
+        *kinds({"a memory leak: from 40 % to 110 % of the limit within 10 min"}),
         pytest.param(Kind("the demo", runs_per_second=50, rollout=DEMO), id="the demo's schedule"),
     ],
 )
-def test_leaving_out_the_plan_changes_no_release(kind: Kind) -> None:
-    """The harness plans only at ticks in which something moved; with a plan at each, all comes to the same."""
+def test_what_the_harness_leaves_out_changes_no_release(kind: Kind) -> None:
+    """It says in words, and plans, only where something may move; with both at each tick, all comes to the same."""
     quick, whole = Release(kind, 7), Release(kind, 7, skips_planning=False)
     assert quick.play() == whole.play()
-    assert quick.status.rollout == whole.status.rollout
+    assert without_times(quick) == without_times(whole)
+    assert quick.status.last_verdicts == whole.status.last_verdicts
+
+
+def without_times(release: Release) -> RolloutStatus:
+    """The rollout, but for when each gate first said what it says."""
+    rollout = release.status.rollout
+    assert rollout is not None
+    gates = [gate.model_copy(update={"at": rollout.started_at}) for gate in rollout.gates]
+    return rollout.model_copy(update={"gates": gates})
 
 
 def test_a_seed_is_a_release() -> None:

@@ -55,6 +55,24 @@ def judge(
     `AnalysisStatus()` begins a judgement. A snapshot that was judged already (its `at` isn't later than the last one's)
     changes no state; None stands for a Prometheus that hasn't been asked yet.
     """
+    state = remembered(settings, state, snapshot, blue=blue, green=green, mode=mode, now=now)
+    found = (
+        _verdict(metric, settings, state, snapshot, blue=blue, green=green, mode=mode) for metric in settings.metrics
+    )
+    return Judgement(state, tuple(found))
+
+
+def remembered(
+    settings: AnalysisSettings,
+    state: AnalysisStatus,
+    snapshot: Snapshot | None,
+    *,
+    blue: Colour,
+    green: Colour,
+    mode: Mode,
+    now: datetime,
+) -> AnalysisStatus:
+    """The judge's memory after a look, which is all that the verdicts follow from, beside the look itself."""
     if state.started_at is None:
         # Green's pods were made for this rollout: all that they have counted belongs to it, the first failure too.
         state = state.model_copy(update={"started_at": min(green.created_at.values(), default=now)})
@@ -63,11 +81,7 @@ def judge(
     if snapshot is not None and is_new:
         state = _after_look(settings, state, snapshot, blue=blue, green=green, mode=mode)
         state = _after_readings(looked_at, state, settings, snapshot, green=green, mode=mode)
-    state = queries.after_look(settings, state, snapshot)
-    found = (
-        _verdict(metric, settings, state, snapshot, blue=blue, green=green, mode=mode) for metric in settings.metrics
-    )
-    return Judgement(state, tuple(found))
+    return queries.after_look(settings, state, snapshot)
 
 
 def _after_look(

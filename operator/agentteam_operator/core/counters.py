@@ -126,7 +126,7 @@ class Counters:
 
 
 def _are_counts(values: Collection[float]) -> bool:
-    return all(isfinite(value) and value >= 0 for value in values)
+    return all(map(isfinite, values)) and min(values, default=0) >= 0
 
 
 def _counts(cumulative: tuple[float, ...]) -> histogram.Counts | None:

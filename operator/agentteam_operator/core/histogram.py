@@ -7,6 +7,7 @@ the one before, so a change of a duration by less than that may stay within a bu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 from math import inf
 from operator import add as add_numbers
@@ -28,6 +29,7 @@ def pack(counts: Counts) -> str:
     return " ".join(map(str, trimmed(counts)))
 
 
+@lru_cache(maxsize=4096)
 def unpack(text: str) -> Counts:
     """Counts from text."""
     return tuple(map(int, text.split()))
