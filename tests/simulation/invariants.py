@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agentteam_operator.api.incident_status import DeliveryState
-from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus, Verdict
+from agentteam_operator.api.status import MAX_LAST_VERDICTS, AgentTeamStatus, Outcome, Phase, RolloutStatus, Verdict
 from agentteam_operator.core import names
 from agentteam_operator.core.gates.intent import FORMER_GOES_SECONDS
 from agentteam_operator.core.view import IN_PROGRESS
@@ -366,6 +366,20 @@ def the_timeline_only_grows(watch: Invariants, change: Change) -> None:
         raise broken("the_timeline_only_grows", f"{change.key} was written over by an older status")
 
 
+def the_last_verdicts_only_grow(watch: Invariants, change: Change) -> None:
+    """At most ten are kept; none is ever rewritten, and none goes before its turn."""
+    if change.resource.kind != names.KIND or change.after is None or len(watch.statuses) <= 1:
+        return
+    if watch.world.people_meddle:
+        return
+    before, after = (status.last_verdicts for status in watch.statuses[-2:])
+    if len(after) > MAX_LAST_VERDICTS:
+        raise broken("the_last_verdicts_only_grow", f"{len(after)} are kept")
+    gone = next(number for number in range(len(before) + 1) if before[number:] == after[: len(before) - number])
+    if gone and len(after) < MAX_LAST_VERDICTS:
+        raise broken("the_last_verdicts_only_grow", f"{gone} of {len(before)} are gone, and {len(after)} are left")
+
+
 def only_what_passed_is_called_successful(watch: Invariants, change: Change) -> None:
     """A cancelled or failed candidate is never on record as Successful, nor one whose gates were not passed."""
     if change.resource.kind != names.KIND or change.after is None or len(watch.statuses) <= 1:
@@ -433,6 +447,7 @@ STATE_CHECKS = (
     nothing_shrinks_on_trial,
     every_phase_has_its_deadline,
     the_timeline_only_grows,
+    the_last_verdicts_only_grow,
     only_what_passed_is_called_successful,
     readiness_is_of_a_revisions_own_pods,
     what_goes_with_a_former_team_is_no_conflict,

@@ -12,7 +12,7 @@ from unittest import mock
 from agentteam_operator import reconcile
 from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.apply import ClusterWriter, Executed, KubeWriter, Notifier, execute
-from agentteam_operator.core import beginning, incidents, names, notices, plan, verdicts, view
+from agentteam_operator.core import beginning, incidents, last_verdicts, names, notices, plan, verdicts, view
 from agentteam_operator.core import decide as table
 from agentteam_operator.core.build import deployment, hpa
 from agentteam_operator.core.decide import Rule
@@ -232,6 +232,17 @@ def _steps_that_gave_way_are_dropped() -> AbstractContextManager[object]:
     return mock.patch.object(table, "begun", lambda view: right(view).model_copy(update={"earlier": []}))
 
 
+def _last_verdicts_are_of_one_rollout() -> AbstractContextManager[object]:
+    right = last_verdicts.noted
+
+    def wrong(view: View, to: Phase, found: Finding) -> AgentTeamStatus:
+        status = right(view, to, found)
+        own = [entry for entry in status.last_verdicts if view.rollout and entry.revision == view.rollout.revision]
+        return status.model_copy(update={"last_verdicts": own})
+
+    return mock.patch.object(last_verdicts, "noted", wrong)
+
+
 def _notifiers_are_asked_in_one_tick_only() -> AbstractContextManager[object]:
     right = plan.notices.actions
 
@@ -316,6 +327,7 @@ BUGS = (
         "upgrade-superseded-in-Switching",
         (Fault.CRASH_AFTER,),
     ),
+    Bug("the last verdicts begin anew", _last_verdicts_are_of_one_rollout, "upgrade-by-steps"),
     Bug(
         "a former team's objects are somebody else's",
         lambda: mock.patch.object(assemble, "goes_with_former", return_value=False),
