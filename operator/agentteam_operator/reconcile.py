@@ -20,6 +20,7 @@ import structlog
 
 from agentteam_operator.api.redaction import without_secrets
 from agentteam_operator.api.status import AgentTeamStatus, Phase
+from agentteam_operator.api.storable import whole
 from agentteam_operator.apply import ClusterWriter, NameConflict, Notifier, execute
 from agentteam_operator.core.decide import decide
 from agentteam_operator.core.state import Decision, EmitEvent, Environment, Observed, Refusal
@@ -273,7 +274,7 @@ class Reconciler:
         Told once for the same words. That it can't be told ends nothing: the API server that refuses one thing may
         refuse the reading for the Event too.
         """
-        said = without_secrets(str(error))[:1024]
+        said = whole(without_secrets(str(error)))[:1024]
         digest = hashlib.sha256(said.encode()).hexdigest()[:16]
         try:
             async with asyncio.timeout(TICK_TIMEOUT_SECONDS):

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import AliasGenerator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AliasGenerator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from agentteam_operator.api.storable import storable
 
 MAX_DEPTH = 50
 """Levels of nesting in what people write; Kubernetes' own objects have no more than about twenty."""
@@ -93,9 +105,23 @@ def _too_deep(document: object) -> InitErrorDetails | None:
 
 
 class LenientModel(_CamelCaseModel):
-    """What the operator wrote itself, maybe by another version: fields that it doesn't know are passed over."""
+    """What the operator wrote itself, maybe by another version: fields that it doesn't know are passed over.
+
+    What it quotes of others is made storable on the way in (`api/storable.py`), also by `model_copy`.
+    """
 
     model_config = ConfigDict(extra="ignore")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _stored(cls, value: object, info: ValidationInfo) -> object:
+        return storable(cls.model_fields[info.field_name], value) if info.field_name else value
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other values, which are taken as they are but for what couldn't be stored."""
+        fields = type(self).model_fields
+        stored = {name: storable(fields[name], value) for name, value in (update or {}).items()}
+        return super().model_copy(update=stored, deep=deep)
 
     @classmethod
     def parse(cls, document: object) -> Self:

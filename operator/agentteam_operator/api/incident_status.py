@@ -11,6 +11,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from agentteam_operator.api.base import LenientModel, Time
+from agentteam_operator.api.storable import Words
 
 MAX_NOTICES = 10
 MAX_NOTIFIERS = 10
@@ -45,14 +46,14 @@ class IncidentStatus(LenientModel):
     """What went wrong last."""
 
     id: str = Field(max_length=32, description="Tells it from all others; the same however often it is told.")
-    title: str = Field(default="", max_length=256, description="What is wrong, in one line.")
+    title: Words = Field(default="", max_length=256, description="What is wrong, in one line.")
     severity: Severity = Field(
         description="Critical when nothing or too little served as it opened, Warning when enough did."
     )
-    reason: str = Field(default="", max_length=64, description="Why: a CamelCase word for programs.")
+    reason: Words = Field(default="", max_length=64, description="Why: a CamelCase word for programs.")
     revision: str = Field(default="", max_length=10, description="The revision that it is about.")
     opened_at: Time = Field(description="When it opened.")
-    description: str = Field(
+    description: Words = Field(
         default="",
         max_length=MAX_DESCRIPTION_CHARACTERS,
         description="The evidence: what failed, measured values against their thresholds, containers' last words.",
@@ -69,7 +70,7 @@ class DeliveryStatus(LenientModel):
     state: DeliveryState = Field(default=DeliveryState.PENDING, description="Pending, Delivered or GivenUp.")
     attempts: int = Field(default=0, ge=0, description="How often it was tried until then.")
     at: Time | None = Field(default=None, description="When it was delivered or given up.")
-    message: str = Field(default="", max_length=256, description="Why it was given up, in plain words.")
+    message: Words = Field(default="", max_length=256, description="Why it was given up, in plain words.")
 
 
 class NoticeStatus(LenientModel):
@@ -84,10 +85,10 @@ class NoticeStatus(LenientModel):
     since: Time = Field(description="When what it is about began: of an incident, when it opened.")
     severity: Severity | None = Field(default=None, description="The incident's severity; none if it is about none.")
     revision: str = Field(default="", max_length=10, description="The revision that it is about.")
-    version: str = Field(default="", max_length=64, description="That revision's spec.version.")
-    reason: str = Field(default="", max_length=64, description="Why: a CamelCase word for programs.")
-    title: str = Field(default="", max_length=256, description="What there is to tell, in one line.")
-    message: str = Field(default="", max_length=1024, description="The evidence, in plain words.")
+    version: Words = Field(default="", max_length=64, description="That revision's spec.version.")
+    reason: Words = Field(default="", max_length=64, description="Why: a CamelCase word for programs.")
+    title: Words = Field(default="", max_length=256, description="What there is to tell, in one line.")
+    message: Words = Field(default="", max_length=1024, description="The evidence, in plain words.")
     deliveries: list[DeliveryStatus] = Field(
         default_factory=list, max_length=MAX_NOTIFIERS, description="Who is told, and who has been."
     )

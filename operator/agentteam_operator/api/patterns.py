@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re2
 
+from agentteam_operator.api.storable import whole
+
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False  # they are ours to tell, not for standard error
 
@@ -26,5 +28,4 @@ def is_found(pattern: str, text: str) -> bool:
     Raises:
         re2.error: `pattern` doesn't compile.
     """
-    whole = text.encode(errors="replace").decode()  # half a surrogate pair has no UTF-8, which RE2 works on
-    return re2.compile(pattern, options=_OPTIONS).search(whole) is not None
+    return re2.compile(pattern, options=_OPTIONS).search(whole(text)) is not None  # RE2 works on UTF-8

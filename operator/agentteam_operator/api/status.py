@@ -14,6 +14,7 @@ from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.base import LenientModel, Time
 from agentteam_operator.api.incident_status import MAX_NOTICES, IncidentStatus, NoticeStatus
 from agentteam_operator.api.rollout import TrafficMode
+from agentteam_operator.api.storable import MAX_TALLY, Tally, Words
 
 MAX_TRANSITIONS = 20
 MAX_GATES = 40
@@ -75,12 +76,14 @@ class GateStatus(LenientModel):
 
     name: str = Field(max_length=64, description="The gate, such as validation, readiness, health or errorRate.")
     verdict: Verdict = Field(description="Pending, Passed, Failed, Inconclusive or Skipped.")
-    value: str = Field(default="", max_length=64, description="The measured value, with its unit.")
-    threshold: str = Field(default="", max_length=128, description="What the value was held against.")
-    samples: int = Field(default=0, ge=0, description="How many answers of the candidate the verdict rests on.")
-    reason: str = Field(default="", max_length=64, description="A CamelCase word for programs.")
-    message: str = Field(default="", max_length=1024, description="The evidence in plain words.")
-    detectable: str = Field(
+    value: Words = Field(default="", max_length=64, description="The measured value, with its unit.")
+    threshold: Words = Field(default="", max_length=128, description="What the value was held against.")
+    samples: Tally = Field(
+        default=0, ge=0, le=MAX_TALLY, description="How many answers of the candidate the verdict rests on."
+    )
+    reason: Words = Field(default="", max_length=64, description="A CamelCase word for programs.")
+    message: Words = Field(default="", max_length=1024, description="The evidence in plain words.")
+    detectable: Words = Field(
         default="", max_length=64, description="The smallest difference that so many samples would have shown."
     )
     at: Time = Field(description="When the verdict was last given.")
@@ -94,14 +97,14 @@ class LastVerdict(LenientModel):
     gate: str = Field(max_length=64, description="The gate or metric.")
     phase: Phase = Field(description="The phase that was left on it.")
     verdict: Verdict = Field(description="Passed, Failed or Inconclusive.")
-    reason: str = Field(default="", max_length=64, description="A CamelCase word for programs.")
-    value: str = Field(default="", max_length=64, description="The measured value, with its unit.")
-    threshold: str = Field(default="", max_length=128, description="What the value was held against.")
+    reason: Words = Field(default="", max_length=64, description="A CamelCase word for programs.")
+    value: Words = Field(default="", max_length=64, description="The measured value, with its unit.")
+    threshold: Words = Field(default="", max_length=128, description="What the value was held against.")
     samples: int = Field(default=0, ge=0, description="How many answers of the candidate it rests on.")
-    detectable: str = Field(
+    detectable: Words = Field(
         default="", max_length=64, description="The smallest difference that so many samples would have shown."
     )
-    message: str = Field(
+    message: Words = Field(
         default="", max_length=MAX_LAST_VERDICT_MESSAGE, description="The evidence in plain words, cut."
     )
 
@@ -111,8 +114,8 @@ class Transition(LenientModel):
 
     phase: Phase = Field(description="The phase that was entered.")
     at: Time = Field(description="When it was entered.")
-    reason: str = Field(default="", max_length=64, description="A CamelCase word for programs.")
-    message: str = Field(default="", max_length=1024, description="Why, in plain words.")
+    reason: Words = Field(default="", max_length=64, description="A CamelCase word for programs.")
+    message: Words = Field(default="", max_length=1024, description="Why, in plain words.")
     revision: str = Field(default="", max_length=10, description="Its candidate, where it isn't this rollout's.")
 
 
@@ -152,8 +155,8 @@ class RolloutStatus(LenientModel):
         default=0, ge=0, description="Seconds of the phase that the metrics' answers cover: what counts as watched."
     )
     weight: int = Field(default=0, ge=0, le=100, description="Percent of ready serving pods that are the candidate's.")
-    reason: str = Field(default="", max_length=64, description="Why it is in this phase: a CamelCase word.")
-    message: str = Field(default="", max_length=1024, description="Why it is in this phase, in plain words.")
+    reason: Words = Field(default="", max_length=64, description="Why it is in this phase: a CamelCase word.")
+    message: Words = Field(default="", max_length=1024, description="Why it is in this phase, in plain words.")
     gates: list[GateStatus] = Field(
         default_factory=list, max_length=MAX_GATES, description="Each gate's latest verdict on the candidate."
     )
@@ -172,12 +175,12 @@ class RevisionStatus(LenientModel):
     """One revision of the history."""
 
     hash: str = Field(max_length=10, description="Hash of all that decides behaviour.")
-    version: str = Field(default="", max_length=64, description="The spec.version it was made from.")
+    version: Words = Field(default="", max_length=64, description="The spec.version it was made from.")
     created_at: Time = Field(description="When its rollout began.")
     outcome: Outcome = Field(default=Outcome.PENDING, description="Pending, Successful, Failed or Cancelled.")
-    reason: str = Field(default="", max_length=64, description="Why it ended so: a CamelCase word.")
-    message: str = Field(default="", max_length=1024, description="Why it ended so, in plain words.")
-    image: str = Field(default="", max_length=512, description="The image that its pods run.")
+    reason: Words = Field(default="", max_length=64, description="Why it ended so: a CamelCase word.")
+    message: Words = Field(default="", max_length=1024, description="Why it ended so, in plain words.")
+    image: Words = Field(default="", max_length=512, description="The image that its pods run.")
 
 
 class Condition(LenientModel):
@@ -185,8 +188,8 @@ class Condition(LenientModel):
 
     type: str = Field(max_length=64, description="The condition.")
     status: str = Field(max_length=16, description="True, False or Unknown.")
-    reason: str = Field(default="", max_length=64, description="A CamelCase word for programs.")
-    message: str = Field(default="", max_length=1024, description="In plain words.")
+    reason: Words = Field(default="", max_length=64, description="A CamelCase word for programs.")
+    message: Words = Field(default="", max_length=1024, description="In plain words.")
     observed_generation: int = Field(default=0, description="The generation that it speaks of.")
     last_transition_time: Time = Field(description="When the status last changed.")
 
@@ -210,7 +213,7 @@ class ActionStatus(LenientModel):
     value: str = Field(max_length=128, description="The annotation's value: REVISION, or REVISION/NONCE.")
     at: Time = Field(description="When it was heard.")
     accepted: bool = Field(description="Whether it was done; if not, the message says why.")
-    message: str = Field(default="", max_length=512, description="In plain words.")
+    message: Words = Field(default="", max_length=512, description="In plain words.")
 
 
 class RollbackStatus(LenientModel):
@@ -233,8 +236,8 @@ class AgentTeamStatus(LenientModel):
 
     observed_generation: int = Field(default=-1, description="The generation that this status speaks of.")
     phase: TeamPhase = Field(default=TeamPhase.PENDING, description="The team in one word.")
-    reason: str = Field(default="", max_length=64, description="Why, in one CamelCase word.")
-    message: str = Field(default="", max_length=1024, description="Why, in one line of plain words.")
+    reason: Words = Field(default="", max_length=64, description="Why, in one CamelCase word.")
+    message: Words = Field(default="", max_length=1024, description="Why, in one line of plain words.")
     url: str = Field(default="", max_length=512, description="Where the team answers.")
     active_revision: str = Field(default="", max_length=10, description="The revision that traffic is meant for.")
     stable_revision: str = Field(default="", max_length=10, description="The last revision that settled.")

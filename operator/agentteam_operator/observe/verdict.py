@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentteam_operator.api.redaction import without_secrets
+from agentteam_operator.api.storable import MAX_TALLY, whole
 
 MAX_MESSAGE_CHARACTERS = 1000
 _INCONCLUSIVE = "Inconclusive"
@@ -35,20 +36,26 @@ def read_verdict(text: str) -> VerdictWords:
         verdict = None
     if not isinstance(verdict, dict):
         return VerdictWords(message=_words({"message": " ".join(text.split())}, "message", MAX_MESSAGE_CHARACTERS))
-    samples = verdict.get("samples")
     return VerdictWords(
         message=_words(verdict, "message", MAX_MESSAGE_CHARACTERS),
         inconclusive=verdict.get("verdict") == _INCONCLUSIVE,
         reason=_word(verdict),
         value=_words(verdict, "value", 64),
         threshold=_words(verdict, "threshold", 128),
-        samples=samples if isinstance(samples, int) and not isinstance(samples, bool) and samples > 0 else 0,
+        samples=_tally(verdict.get("samples")),
     )
 
 
 def _words(verdict: dict[str, Any], field: str, most: int) -> str:
     found = verdict.get(field)
-    return without_secrets(str(found))[:most] if found is not None else ""
+    return whole(without_secrets(str(found)))[:most] if found is not None else ""
+
+
+def _tally(found: object) -> int:
+    """How many there were; 0 for what can't be a number of anything."""
+    if isinstance(found, bool) or not isinstance(found, int):
+        return 0
+    return min(max(found, 0), MAX_TALLY)
 
 
 def _word(verdict: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from agentteam_operator.core.decide import advance, decide
 from agentteam_operator.core.state import CreateObject, JobObserved
 from agentteam_operator.core.verdicts import judge
 
+from tests.support.storing import can_be_stored
 from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, NOW, TESTED, Situation, ago, revision_of, verdict
 
 ALL_READY = revision_of(GREEN, 3)
@@ -117,6 +118,24 @@ def test_a_hook_whose_image_cannot_be_pulled_is_not_waited_for() -> None:
     assert (rollout.phase, rollout.reason) == (Phase.ROLLING_BACK, "HookFailed")
     assert rollout.message == "hook smoke: ImagePullBackOff: no such image"
     assert {gate.name: gate.verdict for gate in rollout.gates} == {"hook/smoke": Verdict.FAILED}
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        pytest.param({"message": "caf\ud83d", "value": "\ud83d", "threshold": "\udfff"}, id="half-a-surrogate-pair"),
+        pytest.param({"samples": 10**30}, id="a-number-beyond-all"),
+        pytest.param(dict.fromkeys(("message", "value", "threshold", "reason"), "x" * 5000), id="too-long"),
+    ],
+)
+@pytest.mark.parametrize("phase", [Phase.TESTING, Phase.SETTLING])
+def test_no_last_words_keep_a_status_from_being_stored(phase: Phase, left: dict[str, Any]) -> None:
+    said = JobObserved(finished=True, succeeded=False, created_at=ago(1), **left)
+    situation = replace(TESTING if phase is Phase.TESTING else SETTLING, jobs={CONVERSATIONS: said})
+    status = decide(situation.observed(), ENVIRONMENT, NOW).status
+    assert status.rollout is not None
+    assert {gate.name: gate.verdict for gate in status.rollout.gates}[CONVERSATIONS] is Verdict.FAILED
+    can_be_stored(status)
 
 
 def test_pods_that_are_replaced_after_the_switch_are_asked_within_the_same_deadline() -> None:

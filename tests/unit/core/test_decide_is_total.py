@@ -19,6 +19,8 @@ from agentteam_operator.core.state import (
     Observed,
     PodCounters,
     PodObserved,
+    QueryReading,
+    Refusal,
     RevisionObserved,
     ScaleDeployment,
     ServiceObserved,
@@ -29,13 +31,23 @@ from agentteam_operator.core.view import IN_PROGRESS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.core.situations import BLUE, GREEN, NOW, OTHER, SPEC, TEAM
+from tests.support.storing import can_be_stored
+from tests.unit.core.situations import BLUE, GREEN, NOW, OTHER, SPEC, TEAM, TESTED
 
 HASHES = st.sampled_from([BLUE, GREEN, OTHER])
 MAYBE_HASH = st.sampled_from(["", BLUE, GREEN, OTHER])
 MOMENTS = st.integers(-2000, 2000).map(lambda seconds: NOW + timedelta(seconds=seconds))
 REASONS = st.sampled_from(["", "Superseded", "Aborted", "InvalidSpec", "NameConflict", "HealthCheckFailed", "Because"])
 WAITING = st.sampled_from(["", "ContainerCreating", "ImagePullBackOff", "CrashLoopBackOff"])
+HALF_A_PAIR = "caf\ud83d"
+"""What JSON may hold ("caf\\ud83d"), and UTF-8 can't."""
+WORDS = (
+    st.sampled_from(["", HALF_A_PAIR, "x" * 5000, "é" * 1200, "nul \x00 in it", "Superseded", "Aborted"])
+    | st.text(st.characters(), max_size=8)
+    | st.text(st.characters(categories=["Cs"]), max_size=3)
+)
+"""What others may have written, in any length; half surrogate pairs, too."""
+NUMBERS = st.sampled_from([0, 1, 2**31, 2**53, 2**63, 10**30]) | st.integers(0, 10**40)
 KINDS = ("Service", "Job", "HorizontalPodAutoscaler", "PodDisruptionBudget", "ServiceAccount", "Ingress", "PodMonitor")
 CHECKS = ("health", "conversations", "hook/smoke")
 JOBS = [names.check_job(TEAM, revision, check) for revision in (BLUE, GREEN) for check in CHECKS]
@@ -59,7 +71,8 @@ def pods(draw: st.DrawFn, revision: str) -> tuple[PodObserved, ...]:
             created_at=draw(MOMENTS),
             restarts=draw(st.integers(0, 4)),
             exit_code=draw(st.sampled_from([None, 0, 1, 78])),
-            waiting_reason=draw(WAITING),
+            waiting_reason=draw(WAITING | WORDS),
+            message=draw(WORDS),
         )
         for index in range(draw(st.integers(0, 4)))
     )
@@ -75,10 +88,11 @@ def revisions(draw: st.DrawFn) -> Mapping[str, RevisionObserved]:
             created_at=draw(MOMENTS),
             deployment_uid=f"uid-{name}" if deployed else "",
             replicas=draw(st.integers(0, 5)) if deployed else 0,
-            image="agent:1",
-            version="1",
+            image=draw(st.just("agent:1") | WORDS),
+            version=draw(st.just("1") | WORDS),
             pods=draw(pods(name)),
             config_uid=draw(st.sampled_from(["", f"config-{name}"])),
+            message=draw(WORDS),
         )
     return found
 
@@ -122,6 +136,8 @@ SELECTORS = st.sampled_from(
     ]
 )
 
+REFUNDS = {"name": "refunds", "query": "sum(app_refunds_total{$selector})", "max": 5}
+
 ROLLOUT_SETTINGS = st.fixed_dictionaries(
     {},
     optional={
@@ -130,7 +146,10 @@ ROLLOUT_SETTINGS = st.fixed_dictionaries(
         "settleSeconds": st.sampled_from([0, 30]),
         "drainSeconds": st.sampled_from([0, 30]),
         "revisionHistoryLimit": st.sampled_from([0, 1]),
-        "analysis": st.sampled_from([{"onInconclusive": "Promote"}, {"onInconclusive": "Rollback"}, {"metrics": []}]),
+        "analysis": st.sampled_from(
+            [{"onInconclusive": "Promote"}, {"onInconclusive": "Rollback"}, {"metrics": []}, {"metrics": [REFUNDS]}]
+        ),
+        **{field: st.just(value) for field, value in TESTED.items()},
     },
 )
 
@@ -152,6 +171,14 @@ def specs(draw: st.DrawFn) -> AgentTeamSpec:
     )
 
 
+READINGS = st.dictionaries(
+    st.just("refunds"),
+    st.builds(QueryReading, at=MOMENTS, value=st.none() | st.floats(allow_nan=False, allow_infinity=False))
+    | st.builds(QueryReading, at=MOMENTS, problem=WORDS)
+    | st.builds(QueryReading, at=MOMENTS, error=WORDS),
+)
+
+
 @st.composite
 def snapshots(draw: st.DrawFn) -> Snapshot:
     counts = st.integers(0, 100)
@@ -167,7 +194,9 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         for revision in (BLUE, GREEN)
         for index in range(2)
     }
-    return Snapshot(draw(MOMENTS), counters, error=draw(st.sampled_from(["", "refused"])))
+    return Snapshot(
+        draw(MOMENTS), counters, error=draw(st.sampled_from(["", "refused"]) | WORDS), queries=draw(READINGS)
+    )
 
 
 FINDINGS = st.builds(
@@ -176,6 +205,20 @@ FINDINGS = st.builds(
     succeeded=st.booleans(),
     created_at=st.none() | MOMENTS,
     inconclusive=st.booleans(),
+    message=WORDS,
+    waiting_reason=WAITING | WORDS,
+    reason=REASONS | WORDS,
+    value=WORDS,
+    threshold=WORDS,
+    samples=NUMBERS,
+)
+
+REFUSALS = st.builds(
+    Refusal,
+    kind=st.sampled_from(["ServiceAccount", "ConfigMap", "Deployment", "Job"]),
+    name=st.sampled_from(OBJECT_NAMES),
+    message=WORDS,
+    final=st.booleans(),
 )
 
 
@@ -190,7 +233,7 @@ def observations(draw: st.DrawFn) -> Observed:
         endpoints=st.frozensets(st.sampled_from(endpoints)) if endpoints else st.just(frozenset()),
     )
     actions = [names.action_annotation(action) for action in ActionName]
-    values = st.tuples(HASHES, st.sampled_from(["", "/1"])).map("".join) | st.sampled_from(["", "/", "x" * 200])
+    values = st.tuples(HASHES, st.sampled_from(["", "/1"])).map("".join) | st.sampled_from(["", "/", "x" * 200]) | WORDS
     annotations = st.dictionaries(st.sampled_from(actions), values)
     keys = draw(st.sets(KEYS, max_size=5))
     children = {
@@ -215,6 +258,7 @@ def observations(draw: st.DrawFn) -> Observed:
         preview_endpoints=draw(st.frozensets(st.just("preview"))),
         stray_pods=draw(st.frozensets(st.just("stray"))),
         snapshot=draw(st.none() | snapshots()),
+        refusals=tuple(draw(st.lists(REFUSALS, max_size=2))),
         live=draw(st.booleans()),
     )
 
@@ -233,7 +277,7 @@ ENVIRONMENTS = st.builds(
 def test_whatever_is_observed_is_answered_alike_and_safely(observed: Observed, environment: Environment) -> None:
     decision = decide(observed, environment, NOW)
     assert decision == decide(observed, environment, NOW)
-    assert AgentTeamStatus.parse(decision.status.to_document()) == decision.status
+    can_be_stored(decision.status)
     assert decision.requeue_after_seconds is None or decision.requeue_after_seconds >= 0
     for action in decision.actions:
         if isinstance(action, ApplyObject | CreateObject):

@@ -47,6 +47,10 @@ FAILED = VerdictWords(
         pytest.param(json.dumps({"samples": True, "reason": 7}), VerdictWords(), id="fields-of-other-types"),
         pytest.param('{"message": "key sk-proj-0123456789"}', VerdictWords(message="key [redacted]"), id="a-key"),
         pytest.param('{"value": "' + "9" * 100 + '"}', VerdictWords(value="9" * 64), id="too-long"),
+        pytest.param('{"message": "caf\\ud83d"}', VerdictWords(message="caf?"), id="half-a-surrogate-pair"),
+        pytest.param(
+            '{"samples": 1' + "0" * 30 + "}", VerdictWords(samples=2**53), id="more-than-any-number-of-samples"
+        ),
         pytest.param("[" * 5000, VerdictWords(message="[" * 1000), id="nested-without-end"),
     ],
 )
