@@ -68,9 +68,17 @@ def preview_service(team: str) -> str:
     return f"{team}-preview"
 
 
+_HOOKS = "hook/"
+
+
 def hook_check(hook: str) -> str:
     """Name of the check that a hook of this name is."""
-    return f"hook/{hook}"
+    return f"{_HOOKS}{hook}"
+
+
+def is_hook(check: str) -> bool:
+    """The check is somebody's own program, and none of ours."""
+    return check.startswith(_HOOKS)
 
 
 def check_job(team: str, revision: str, check: str, attempt: int = 1) -> str:

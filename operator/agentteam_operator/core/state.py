@@ -123,7 +123,7 @@ class JobObserved:
     inconclusive: bool = False
     """It failed, but says that this isn't the candidate's fault."""
     reason: str = ""
-    """A CamelCase word of its own for what it found, if it left one."""
+    """A CamelCase word of its own for what it found, if it left one: for its gate, and for nothing to rest on."""
     value: str = ""
     threshold: str = ""
     samples: int = 0

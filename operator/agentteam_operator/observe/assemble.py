@@ -250,7 +250,7 @@ def _job(name: str, job: Manifest, objects: Objects, event_words: Mapping[str, s
     failed = ended.get("Failed", {})
     parts = [failed.get("reason", ""), failed.get("message", ""), without_secrets(event_words.get(name, ""))]
     pod = _pod_of(name, objects)
-    verdict = read_verdict(termination_message(pod) if pod else "")
+    verdict = read_verdict(termination_message(pod) if pod else "", of_hook=names.is_hook(_check_of(job)))
     waiting = read_pod(pod) if pod and not ended and pod.get("status", {}).get("phase") == "Pending" else None
     return JobObserved(
         finished=bool(ended),
@@ -264,6 +264,10 @@ def _job(name: str, job: Manifest, objects: Objects, event_words: Mapping[str, s
         threshold=verdict.threshold,
         samples=verdict.samples,
     )
+
+
+def _check_of(job: Manifest) -> str:
+    return str((job["metadata"].get("annotations") or {}).get(names.ANNOTATION_CHECK, ""))
 
 
 def _stuck(pod: PodObserved | None) -> tuple[str, str]:

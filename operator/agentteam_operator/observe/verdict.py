@@ -25,10 +25,11 @@ class VerdictWords:
     samples: int = 0
 
 
-def read_verdict(text: str) -> VerdictWords:
+def read_verdict(text: str, *, of_hook: bool = False) -> VerdictWords:
     """A check's last words: those of ours are a JSON object, a hook's are whatever its author writes.
 
-    A hook may leave such an object, too: {"message", "reason", "value", "threshold", "samples"}.
+    A hook may leave such an object, too: {"message", "value", "threshold", "samples"}. Whether it passed is said by how
+    it ended; a verdict and a reason are taken from our own checks only.
     """
     try:
         verdict = json.loads(text)
@@ -38,8 +39,8 @@ def read_verdict(text: str) -> VerdictWords:
         return VerdictWords(message=_words({"message": " ".join(text.split())}, "message", MAX_MESSAGE_CHARACTERS))
     return VerdictWords(
         message=_words(verdict, "message", MAX_MESSAGE_CHARACTERS),
-        inconclusive=verdict.get("verdict") == _INCONCLUSIVE,
-        reason=_word(verdict),
+        inconclusive=not of_hook and verdict.get("verdict") == _INCONCLUSIVE,
+        reason="" if of_hook else _word(verdict),
         value=_words(verdict, "value", 64),
         threshold=_words(verdict, "threshold", 128),
         samples=_tally(verdict.get("samples")),

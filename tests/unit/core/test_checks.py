@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from agentteam_operator.api.status import Phase, Verdict
+from agentteam_operator.api.status import Outcome, Phase, Verdict
 from agentteam_operator.core import checks, names, progress, timing
 from agentteam_operator.core.decide import advance, decide
 from agentteam_operator.core.state import CreateObject, JobObserved
 from agentteam_operator.core.verdicts import judge
 
 from tests.support.storing import can_be_stored
-from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, NOW, TESTED, Situation, ago, revision_of, verdict
+from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, TESTED, Situation, ago, revision_of, verdict
 
 ALL_READY = revision_of(GREEN, 3)
 PASSED = JobObserved(finished=True, succeeded=True, message="9 of 9", value="9 of 9", threshold="6 of 9", samples=9)
@@ -153,6 +153,19 @@ def test_what_both_revisions_fail_after_the_switch_holds_nothing_up() -> None:
     rollout = advance(replace(SETTLING, probe=PASSED, jobs=jobs, in_phase_seconds=120.0).view()).rollout
     assert rollout is not None
     assert rollout.phase is Phase.COMPLETED
+
+
+@pytest.mark.parametrize("word", ["", "Superseded", "Aborted", "InvalidSpec", "Whatever"])
+def test_no_word_of_a_check_is_the_reason_of_a_rollout(word: str) -> None:
+    """The reason says whether the revision is tried again, and whether anybody is told: a check's word mustn't."""
+    shared = JobObserved(finished=True, succeeded=False, message="both fail", inconclusive=True, reason=word)
+    settings = {**TESTED, "analysis": {"onInconclusive": "Rollback"}}
+    tested = replace(TESTING, rollout=settings, jobs={CONVERSATIONS: shared, "hook/smoke": PASSED}, endpoints=(BLUE,))
+    status = decide(tested.observed(), ENVIRONMENT, NOW).status
+    assert status.rollout is not None
+    assert (status.rollout.phase, status.rollout.reason) == (Phase.ROLLED_BACK, "SharedFault")
+    assert {entry.hash: entry.outcome for entry in status.revisions}[GREEN] is Outcome.FAILED
+    assert status.last_incident is not None
 
 
 def test_a_check_that_is_still_to_come_is_not_passed_over_by_the_metrics() -> None:

@@ -56,3 +56,15 @@ FAILED = VerdictWords(
 )
 def test_last_words(text: str, expected: VerdictWords) -> None:
     assert read_verdict(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        pytest.param(WHOLE, replace(FAILED, reason=""), id="what-was-measured"),
+        pytest.param({"verdict": "Inconclusive", "reason": "Superseded"}, VerdictWords(), id="no-verdict-of-its-own"),
+        pytest.param({"verdict": "Inconclusive", "message": "m"}, VerdictWords(message="m"), id="nor-none"),
+    ],
+)
+def test_a_hook_decides_by_how_it_ends(left: dict[str, object], expected: VerdictWords) -> None:
+    assert read_verdict(json.dumps(left), of_hook=True) == expected

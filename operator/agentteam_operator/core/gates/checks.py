@@ -13,6 +13,10 @@ from agentteam_operator.core.view import View
 
 _FAILED = {names.CHECK_HEALTH: "HealthCheckFailed", names.CHECK_CONVERSATIONS: "ConversationsFailed"}
 
+SHARED_FAULT = "SharedFault"
+"""Why a rollout stands still, or goes back, for a check that both revisions fail; never a word of the check's own,
+for a rollout's reason decides what becomes of it."""
+
 _SAY_WHAT_THEY_ARE = frozenset({names.CHECK_HEALTH, names.CHECK_CONVERSATIONS})
 """Checks whose own words name them."""
 
@@ -127,7 +131,7 @@ def undecided(view: View) -> Finding | None:
     for check in checks.wanted(view):
         job = view.job(check)
         if job and job.inconclusive and not checks.replaced(view, job):
-            return Finding(job.reason or "Inconclusive", _words(check, job))
+            return Finding(SHARED_FAULT, _words(check, job))
     return None
 
 
