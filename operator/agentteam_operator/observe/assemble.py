@@ -24,7 +24,7 @@ from agentteam_operator.core.state import (
     TeamRef,
 )
 from agentteam_operator.observe.claims import ObjectKey, claimed_names
-from agentteam_operator.observe.pods import is_over, read_pod, read_time, termination_message
+from agentteam_operator.observe.pods import is_over, read_pod, read_time, speaker_of, termination_message
 from agentteam_operator.observe.reading import SpecReading, parse_spec
 from agentteam_operator.observe.services import read_service
 from agentteam_operator.observe.trim import EDITED
@@ -249,7 +249,7 @@ def _job(name: str, job: Manifest, objects: Objects, event_words: Mapping[str, s
     }
     failed = ended.get("Failed", {})
     parts = [failed.get("reason", ""), failed.get("message", ""), without_secrets(event_words.get(name, ""))]
-    pod = _pod_of(name, objects)
+    pod = _pod_of(job, objects)
     verdict = read_verdict(termination_message(pod) if pod else "", of_hook=names.is_hook(_check_of(job)))
     waiting = read_pod(pod) if pod and not ended and pod.get("status", {}).get("phase") == "Pending" else None
     return JobObserved(
@@ -275,11 +275,13 @@ def _stuck(pod: PodObserved | None) -> tuple[str, str]:
     return (pod.waiting_reason, pod.message) if pod and pod.message else ("", "")
 
 
-def _pod_of(job: str, objects: Objects) -> Manifest | None:
-    for (kind, _), pod in sorted(objects.items()):
-        if kind == "Pod" and any(owner.get("name") == job for owner in pod["metadata"].get("ownerReferences") or []):
-            return pod
-    return None
+def _pod_of(job: Manifest, objects: Objects) -> Manifest | None:
+    uid = job["metadata"]["uid"]
+    return speaker_of(
+        pod
+        for (kind, _), pod in objects.items()
+        if kind == "Pod" and any(owner.get("uid") == uid for owner in pod["metadata"].get("ownerReferences") or [])
+    )
 
 
 def _label(item: Manifest, label: str) -> str:

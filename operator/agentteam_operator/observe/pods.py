@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,9 @@ from agentteam_operator.core.state import PodObserved
 MAX_MESSAGE_CHARACTERS = 512
 ROUNDING_SECONDS = 1
 """Times of the same moment may differ by so much, since whole seconds are written."""
+
+DISRUPTED = "DisruptionTarget"
+"""The condition of a pod that a drain, a preemption or the kubelet ends."""
 
 _OUR_CONTAINERS = frozenset({names.CONTAINER, names.PROBE_CONTAINER})
 
@@ -85,6 +88,24 @@ def read_time(text: str) -> datetime:
 def termination_message(pod: Mapping[str, Any]) -> str:
     """The last words of the pod's container, if it has ended: raw, for they may be JSON. Redact what is shown."""
     return str(_ended(_container(pod.get("status", {}))).get("message", ""))
+
+
+def speaker_of(pods: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Of a Job's pods the one whose words count: the newest, but sooner one that left any.
+
+    One that was drained or evicted has been replaced: its words were cut off, or were none of the check's.
+    """
+    return max((pod for pod in pods if not _was_disrupted(pod)), key=_says_more, default=None)
+
+
+def _was_disrupted(pod: Mapping[str, Any]) -> bool:
+    status = pod.get("status", {})
+    return status.get("phase") == "Failed" and _condition(status, DISRUPTED).get("status") == "True"
+
+
+def _says_more(pod: Mapping[str, Any]) -> tuple[bool, str, str]:
+    metadata = pod["metadata"]
+    return bool(termination_message(pod)), metadata["creationTimestamp"], metadata["name"]
 
 
 def _ended(container: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from agentteam_operator.core import names
 from agentteam_operator.kube.resources import Resource
 from agentteam_operator.observe.edits import is_edited
+from agentteam_operator.observe.pods import DISRUPTED
 
 JsonObject = dict[str, Any]
 
@@ -90,7 +91,7 @@ def _pod(item: Mapping[str, Any]) -> JsonObject:
     conditions = [
         {key: condition[key] for key in _CONDITION_FIELDS if key in condition}
         for condition in status.get("conditions", [])
-        if condition.get("type") in {"Ready", "PodScheduled"}
+        if condition.get("type") in {"Ready", "PodScheduled", DISRUPTED}
     ]
     containers = [
         {key: entry[key] for key in ("name", "restartCount", "state", "lastState") if key in entry}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from agentteam_operator.core import names
-from agentteam_operator.core.state import Observed
+from agentteam_operator.core.state import JobObserved, Observed
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.resources import Resource
 from agentteam_operator.observe.assemble import UnknownStatus, assemble
@@ -261,11 +261,15 @@ def test_events_speak_for_a_pod_that_says_nothing() -> None:
     assert seen.message == 'FailedMount: secret "llm" not found'
 
 
+def owned_by(job: str) -> JsonObject:
+    return {"kind": "Job", "name": job, "uid": f"uid-of-{job}", "controller": True}
+
+
 def probing(conditions: list[JsonObject], words: str = "") -> Observed:
     job = names.check_job(objects.TEAM, objects.REVISION, names.CHECK_HEALTH)
     pod = objects.pod("p", ready=False, state={"terminated": {"exitCode": 0, "message": words}})
     pod["metadata"]["labels"][names.LABEL_ROLE] = names.ROLE_PROBE
-    pod["metadata"]["ownerReferences"] = [{"kind": "Job", "name": job, "controller": True}]
+    pod["metadata"]["ownerReferences"] = [owned_by(job)]
     pod["status"] |= {"phase": "Succeeded"}
     pod["status"]["containerStatuses"][0]["name"] = names.PROBE_CONTAINER
     pod["status"]["containerStatuses"].insert(0, {"name": "mesh", "state": {"running": {}}})
@@ -333,7 +337,7 @@ def test_a_check_whose_pod_does_not_start_says_why() -> None:
     job = names.check_job(objects.TEAM, objects.REVISION, names.hook_check("smoke"))
     waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
     pod = objects.pod("p", ready=False, state=waiting)
-    pod["metadata"]["ownerReferences"] = [{"kind": "Job", "name": job, "controller": True}]
+    pod["metadata"]["ownerReferences"] = [owned_by(job)]
     pod["status"] |= {"phase": "Pending"}
     pod["status"]["containerStatuses"][0]["name"] = names.PROBE_CONTAINER
     found = observed((resources.JOB, {"metadata": objects.metadata(job), "status": {}}), (resources.POD, pod)).jobs[job]
@@ -342,6 +346,60 @@ def test_a_check_whose_pod_does_not_start_says_why() -> None:
         "ImagePullBackOff",
         "ImagePullBackOff: no such image",
     )
+
+
+SMOKE = names.check_job(objects.TEAM, objects.REVISION, names.hook_check("smoke"))
+OVER = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "tried once"}]}
+EVICTED: JsonObject = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+DRAINED: JsonObject = {"conditions": [{"type": "DisruptionTarget", "status": "True"}]}
+
+
+def spoke(words: str, phase: str = "Failed", **status: Any) -> JsonObject:  # noqa: ANN401
+    """The status of a pod that ended with these words."""
+    ended = {"terminated": {"exitCode": 1, "message": words}}
+    return {"phase": phase, "containerStatuses": [{"name": names.PROBE_CONTAINER, "state": ended}], **status}
+
+
+def of_job(pods: Mapping[str, JsonObject], status: JsonObject = OVER, **fields: Any) -> JobObserved:  # noqa: ANN401
+    """The Job of a hook with these pods, in the order in which they were made. "other" is of a namesake of it."""
+    job = {"metadata": objects.metadata(SMOKE, **fields), "status": status}
+    items = []
+    for minute, (name, seen) in enumerate(pods.items()):
+        metadata = objects.metadata(name, creationTimestamp=f"2026-01-01T00:{minute:02}:00Z")
+        owner = owned_by(SMOKE) | ({"uid": "an-earlier-one"} if name == "other" else {})
+        items.append((resources.POD, {"metadata": {**metadata, "ownerReferences": [owner]}, "status": seen}))
+    return observed((resources.JOB, job), *items).jobs[SMOKE]
+
+
+@pytest.mark.parametrize(
+    ("pods", "message"),
+    [
+        pytest.param({"a": EVICTED, "z": spoke("both fail")}, "both fail", id="the-evicted-ones-replacement"),
+        pytest.param({"z": EVICTED, "a": spoke("both fail")}, "both fail", id="whatever-their-names"),
+        pytest.param({"a": spoke("first"), "b": EVICTED}, "first", id="who-left-a-word"),
+        pytest.param({"a": spoke("first"), "b": spoke("second")}, "second", id="the-newest"),
+        pytest.param({"a": spoke("cut off", **DRAINED)}, "BackoffLimitExceeded: tried once", id="not-a-drained-one"),
+        pytest.param({"a": spoke("well", "Succeeded", **DRAINED)}, "well", id="but-one-that-passed-all-the-same"),
+        pytest.param({"other": spoke("long ago")}, "BackoffLimitExceeded: tried once", id="not-a-namesakes"),
+    ],
+)
+def test_who_speaks_for_a_job(pods: Mapping[str, JsonObject], message: str) -> None:
+    assert of_job(pods).message == message
+
+
+def test_a_drained_pods_replacement_says_what_it_waits_for() -> None:
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
+    pending = {"phase": "Pending", "containerStatuses": [{"name": names.PROBE_CONTAINER, "state": waiting}]}
+    found = of_job({"b": spoke("cut off", **DRAINED), "a": pending}, {})
+    assert (found.finished, found.waiting_reason) == (False, "ImagePullBackOff")
+
+
+def test_a_hooks_verdict_is_how_it_ends() -> None:
+    pods = {"a": spoke('{"verdict": "Inconclusive", "reason": "Superseded", "message": "no"}')}
+    hook = of_job(pods, annotations={names.ANNOTATION_CHECK: names.hook_check("smoke")})
+    assert (hook.inconclusive, hook.reason, hook.message) == (False, "", "no")
+    own = of_job(pods, annotations={names.ANNOTATION_CHECK: names.CHECK_CONVERSATIONS})
+    assert (own.inconclusive, own.reason) == (True, "Superseded")
 
 
 def test_a_spec_that_cannot_be_read_is_told_field_by_field() -> None:
