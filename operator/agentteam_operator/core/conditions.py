@@ -51,8 +51,7 @@ def _url(view: View) -> str:
         scheme = "https" if view.spec.ingress.tls_secret_name else "http"
         return f"{scheme}://{view.spec.ingress.host}"
     team, port = view.observed.team, view.spec.service.port
-    host = f"{names.active_service(team.name)}.{team.namespace}.svc.{view.environment.cluster_domain}"
-    return f"http://{host}" if port == 80 else f"http://{host}:{port}"  # noqa: PLR2004 - the port of http
+    return names.service_url(names.active_service(team.name), team.namespace, view.environment.cluster_domain, port)
 
 
 def _verdict(view: View) -> tuple[TeamPhase, Finding]:

@@ -41,6 +41,8 @@ CONTAINER = "agent"
 PROBE_CONTAINER = "probe"
 HTTP_PORT = 8000
 HTTP_PORT_NAME = "http"
+DEFAULT_PORT = 80
+"""The one that a URL of http needn't name."""
 METRICS_PORT = 9090
 METRICS_PORT_NAME = "metrics"
 CONFIG_KEY = "app.yaml"
@@ -66,6 +68,12 @@ def active_service(team: str) -> str:
 def preview_service(team: str) -> str:
     """Name of the Service that selects the candidate alone."""
     return f"{team}-preview"
+
+
+def service_url(service: str, namespace: str, cluster_domain: str, port: int) -> str:
+    """Where a Service answers within the cluster."""
+    host = f"{service}.{namespace}.svc.{cluster_domain}"
+    return f"http://{host}" if port == DEFAULT_PORT else f"http://{host}:{port}"
 
 
 _HOOKS = "hook/"

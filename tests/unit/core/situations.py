@@ -117,6 +117,8 @@ class Situation:
     problems: tuple[FieldProblem, ...] = ()
     rollout: Mapping[str, Any] = field(default_factory=dict)
     """Parts of `spec.rollout`."""
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """Other parts of the spec."""
     in_phase_seconds: float = 1.0
     overdue: bool = False
     step: int = 0
@@ -160,7 +162,7 @@ class Situation:
         return Observed(
             team=TeamRef("sim", TEAM, "uid-team", 1, "11", self.annotations),
             status=self.status(),
-            spec=AgentTeamSpec.parse({**SPEC, "rollout": dict(self.rollout)}),
+            spec=AgentTeamSpec.parse({**SPEC, **self.spec, "rollout": dict(self.rollout)}),
             problems=self.problems,
             unread=self.unread,
             target=self.target,

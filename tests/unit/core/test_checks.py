@@ -59,14 +59,25 @@ def test_conversations_are_had_with_both_revisions() -> None:
     assert [variable["name"] for variable in container["env"]] == ["AUTOGEN_REVISION", "AGENTTEAM_CONVERSATION_0"]
 
 
-def test_a_hook_is_told_where_to_look() -> None:
-    (container,) = made_jobs(TESTING)["hook/smoke"]["spec"]["template"]["spec"]["containers"]
+@pytest.mark.parametrize(
+    ("service", "port"),
+    [
+        pytest.param({}, "", id="http"),
+        pytest.param({"port": 8080}, ":8080", id="another-port"),
+    ],
+)
+def test_a_hook_is_told_where_to_look(service: dict[str, Any], port: str) -> None:
+    """At the port that both Services really listen on."""
+    testing, settling = (replace(situation, spec={"service": service}) for situation in (TESTING, SETTLING))
+    (container,) = made_jobs(testing)["hook/smoke"]["spec"]["template"]["spec"]["containers"]
     told = {variable["name"]: variable["value"] for variable in container["env"]}
-    assert told["PREVIEW_URL"] == "http://chat-preview.sim.svc.cluster.local"
-    assert told["ACTIVE_URL"] == "http://chat.sim.svc.cluster.local"
+    assert told["PREVIEW_URL"] == f"http://chat-preview.sim.svc.cluster.local{port}"
+    assert told["ACTIVE_URL"] == f"http://chat.sim.svc.cluster.local{port}"
     assert (told["TEAM"], told["NAMESPACE"]) == ("chat", "sim")
-    (after,) = made_jobs(SETTLING)["hook/billing"]["spec"]["template"]["spec"]["containers"]
-    assert "PREVIEW_URL" not in {variable["name"] for variable in after["env"]}
+    (after,) = made_jobs(settling)["hook/billing"]["spec"]["template"]["spec"]["containers"]
+    told = {variable["name"]: variable["value"] for variable in after["env"]}
+    assert told["ACTIVE_URL"] == f"http://chat.sim.svc.cluster.local{port}"
+    assert "PREVIEW_URL" not in told
 
 
 def test_a_hook_waits_until_there_is_something_behind_the_preview() -> None:

@@ -90,18 +90,20 @@ def conversations_deadline_seconds(timeout_seconds: int) -> int:
     return timeout_seconds + START_ALLOWANCE_SECONDS
 
 
-def hook(team: TeamRef, document: RevisionDocument, wanted: Hook, *, cluster_domain: str, attempt: int) -> Manifest:
-    """The Job of a hook: the user's container, told where the team answers."""
+def hook(
+    team: TeamRef, document: RevisionDocument, wanted: Hook, *, cluster_domain: str, port: int, attempt: int
+) -> Manifest:
+    """The Job of a hook: the user's container, told where the team answers, which is at `port` of its Services."""
     settings = wanted.job
-    host = f"{team.namespace}.svc.{cluster_domain}"
     own = {
-        "ACTIVE_URL": f"http://{names.active_service(team.name)}.{host}",
+        "ACTIVE_URL": names.service_url(names.active_service(team.name), team.namespace, cluster_domain, port),
         "NAMESPACE": team.namespace,
         "REVISION": document.metadata.revision,
         "TEAM": team.name,
     }
     if wanted.when is HookStage.BEFORE_SHIFT:
-        own["PREVIEW_URL"] = f"http://{names.preview_service(team.name)}.{host}"
+        preview = names.preview_service(team.name)
+        own["PREVIEW_URL"] = names.service_url(preview, team.namespace, cluster_domain, port)
     container: dict[str, Any] = {
         "image": settings.image,
         "env": [

@@ -55,8 +55,8 @@ def _manifest(view: View, check: str, document: RevisionDocument, attempt: int) 
     settings, team = view.settings, view.observed.team
     hook = checks.hook_of(view, check)
     if hook is not None:
-        domain = view.environment.cluster_domain
-        return build.hook(team, document, hook, cluster_domain=domain, attempt=attempt)
+        domain, port = view.environment.cluster_domain, view.spec.service.port
+        return build.hook(team, document, hook, cluster_domain=domain, port=port, attempt=attempt)
     if check == names.CHECK_CONVERSATIONS:
         return build.conversations(
             team,
