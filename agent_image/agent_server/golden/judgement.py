@@ -39,11 +39,16 @@ class ConversationResult:
 
     @property
     def is_shared(self) -> bool:
-        """Whether the active revision falls short of the same pass rate, too."""
+        """Whether the active revision falls short of the same pass rate, too, and the new one isn't the worse.
+
+        It is if it passes a smaller share of its samples than the active one, by more than one sample.
+        """
         if self.passed or not self._control:
             return False
         needed = self._conversation.model_copy(update={"samples": len(self._control)}).passes_needed
-        return _passes(self._control) < needed
+        passes, control_passes = _passes(self.candidate), _passes(self._control)
+        is_worse = (passes + 1) * len(self._control) < control_passes * len(self.candidate)
+        return control_passes < needed and not is_worse
 
     @property
     def failures(self) -> list[dict[str, Any]]:

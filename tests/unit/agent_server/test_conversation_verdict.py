@@ -15,6 +15,7 @@ GREEN, BLUE = "http://10.0.0.1:8000", "http://10.0.0.2:8000"
 WRONG = Failure("TextMissing", "answer doesn't contain 'order 17' (said: 'I can…')")
 DOWN = Failure("ModelUnreachable", "the run failed: model 'main': its endpoint can't be reached: check baseURL")
 GONE = Failure("Unreachable", "the pod can't be reached: Connection refused")
+SLOW = Failure("Timeout", "no answer within 60 s")
 MOVED = Failure("RevisionMismatch", "the pod serves revision 'a', not 'b'")
 
 
@@ -76,6 +77,31 @@ CASES: dict[str, tuple[list[Samples], tuple[str, str, str, str], str]] = {
         [_samples(DOWN, DOWN, control=(DOWN, OK))],
         ("Inconclusive", "SharedFault", "0 of 2 passed", "2 of 2"),
         f"conversation refund failed 2 of 2 on the new revision and 1 of 2 on the active one, too: {DOWN.message}",
+    ),
+    "the active one failed one of ten": (
+        [_samples(*(WRONG,) * 10, control=(*(OK,) * 9, SLOW))],
+        ("Failed", "ConversationFailed", "0 of 10 passed", "10 of 10"),
+        f"conversation refund failed 10 of 10 on the new revision: {WRONG.message}; the active one passed 9 of 10",
+    ),
+    "both fail some, the new revision one more": (
+        [_samples(OK, WRONG, WRONG, WRONG, control=(OK, OK, WRONG, WRONG))],
+        ("Inconclusive", "SharedFault", "1 of 4 passed", "4 of 4"),
+        f"conversation refund failed 3 of 4 on the new revision and 2 of 4 on the active one, too: {WRONG.message}",
+    ),
+    "both fail some, the new revision two more": (
+        [_samples(OK, WRONG, WRONG, WRONG, control=(OK, OK, OK, WRONG))],
+        ("Failed", "ConversationFailed", "1 of 4 passed", "4 of 4"),
+        f"conversation refund failed 3 of 4 on the new revision: {WRONG.message}; the active one passed 3 of 4",
+    ),
+    "as large a share of fewer controls": (
+        [_samples(OK, OK, WRONG, WRONG, control=(OK, WRONG, MOVED, MOVED))],
+        ("Inconclusive", "SharedFault", "2 of 4 passed", "4 of 4"),
+        f"conversation refund failed 2 of 4 on the new revision and 1 of 2 on the active one, too: {WRONG.message}",
+    ),
+    "a smaller share than of fewer controls": (
+        [_samples(WRONG, WRONG, WRONG, WRONG, control=(OK, WRONG, MOVED, MOVED))],
+        ("Failed", "ConversationFailed", "0 of 4 passed", "4 of 4"),
+        f"conversation refund failed 4 of 4 on the new revision: {WRONG.message}; the active one passed 1 of 2",
     ),
     "the active one is well enough": (
         [_samples(DOWN, DOWN, control=(DOWN, OK), rate=0.5)],
