@@ -131,7 +131,7 @@ PAUSES = (
             environment=WITHOUT_PROMETHEUS,
             seconds=2000.0,
         )
-        for phase in (Phase.SHIFTING, Phase.WATCHING)
+        for phase in (Phase.PREPARING, Phase.HEALTH_CHECKING, Phase.SHIFTING, Phase.WATCHING)
     ),
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from tests.simulation.scenario import Scenario, Step, after, all_do, annotate, a
 from tests.simulation.specs import spec
 from tests.simulation.stories import CREATED, IMMEDIATE, QUIET, SUPERSEDED, UPGRADED, given_up, rolled_back, upgrade
 from tests.simulation.table import breaks, call_invalid, replaced_while_probed
+from tests.simulation.unreadable import SETTINGS
 
 CONVERSATIONS: dict[str, Any] = {
     "conversations": [{"name": "refund", "turns": [{"user": "I want my money back"}]}],
@@ -104,6 +105,11 @@ TESTS_CUT_SHORT = (
         upgrade("tests-invalid", rolled_back("WriteRefused"), rollout=CONVERSATIONS),
         steps=(Step(at_once, all_do(call_invalid("Job"), apply("2", rollout=CONVERSATIONS))),),
     ),
+    replace(TESTED_ROLLBACK, name="upgrade-unreadable-settings-in-Testing", steps=(
+        *TESTED_ROLLBACK.steps,
+        Step(in_phase(Phase.TESTING), apply("2", **SETTINGS)),
+        Step(in_phase(Phase.AWAITING_PROMOTION), all_do(apply("2", rollout=ALL_TESTS), annotate("resume", "2"))),
+    )),
     upgrade("pod-replaced-while-tested", rollout=CONVERSATIONS, then=(
         Step(after(1, in_phase(Phase.TESTING)), replaced_while_probed),
     )),

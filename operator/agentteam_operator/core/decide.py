@@ -46,6 +46,12 @@ _WEIGHTY = frozenset({Phase.PREPARING, Phase.AWAITING_PROMOTION, Phase.ROLLING_B
 
 _BY_SETTINGS = frozenset(
     {
+        checks.tests_passed,
+        checks.undecided_promote,
+        checks.healthy,
+        checks.healthy_and_immediate,
+        checks.recovered_untested,
+        pods.recovered,
         judgement.step_held,
         judgement.last_step_held,
         judgement.watched,
@@ -56,7 +62,7 @@ _BY_SETTINGS = frozenset(
 )
 """Ways forward that rest on `spec.rollout` alone: closed while a part of it can't be read.
 
-When the phase's time is over, a person is asked (`judgement.settings_unread`).
+When the phase's time is over, a person is asked; at creation, what was given up waits (`judgement.settings_unread`).
 """
 
 
@@ -106,6 +112,7 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
         *_CANT_SERVE,
         Rule(checks.tests_passed, Phase.HEALTH_CHECKING),
         Rule(checks.failed, Phase.ROLLING_BACK),
+        Rule(judgement.settings_unread, Phase.AWAITING_PROMOTION),
         Rule(checks.late, Phase.ROLLING_BACK),
         Rule(checks.asked_others, Phase.TESTING),
         Rule(checks.undecided_pause, Phase.AWAITING_PROMOTION),
@@ -120,6 +127,7 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
         Rule(checks.healthy, Phase.SHIFTING),
         Rule(checks.asked_others, Phase.HEALTH_CHECKING),
         Rule(checks.failed, Phase.ROLLING_BACK),
+        Rule(judgement.settings_unread, Phase.AWAITING_PROMOTION),
         Rule(checks.late, Phase.ROLLING_BACK),
     ),
     Phase.SHIFTING: (
@@ -240,7 +248,7 @@ def _is_weighty(view: View) -> bool:
 def advance(view: View) -> View:
     """Fire rules until none has anything to say, each way at most once: a circle is left for the next tick."""
     gone: set[tuple[Phase | None, Phase]] = set()
-    settings_unread = "rollout" in view.observed.unread
+    settings_unread = view.settings_unread
     while True:
         view = _note_progress(view)
         rules = (rule for rule in TRANSITIONS[view.phase] if not (settings_unread and rule.gate in _BY_SETTINGS))

@@ -53,8 +53,9 @@ def _testing(view: View, source: Phase | None) -> View:
 
 
 def _health_checking(view: View, source: Phase | None) -> View:
-    """The same check once more, after other pods', or of a first revision that was given up."""
-    return checked_again(view) if source in {Phase.FAILED, Phase.HEALTH_CHECKING} else view
+    """The same check once more: after other pods' or a person's pause, or of a first revision that was given up."""
+    again = {Phase.FAILED, Phase.HEALTH_CHECKING, Phase.AWAITING_PROMOTION}
+    return checked_again(view) if source in again else view
 
 
 def _switching(view: View, source: Phase | None) -> View:

@@ -21,7 +21,7 @@ def deadline_seconds(view: View, phase: Phase) -> float | None:
     return {
         Phase.VALIDATING: intent.FORMER_GOES_SECONDS,
         Phase.PREPARING: ready,
-        Phase.TESTING: _checked_seconds(view, checks.tests(view)),
+        Phase.TESTING: _tested_seconds(view),
         Phase.HEALTH_CHECKING: _checked_seconds(view, (names.CHECK_HEALTH,)),
         Phase.SHIFTING: ready,
         Phase.WATCHING: 2 * settings.watch_seconds + judgement.INCONCLUSIVE_HOLD_SECONDS,
@@ -34,6 +34,12 @@ def deadline_seconds(view: View, phase: Phase) -> float | None:
 
 def _checked_seconds(view: View, wanted: tuple[str, ...]) -> float:
     return checks.deadline_seconds(view, wanted) + VERDICT_ALLOWANCE_SECONDS
+
+
+def _tested_seconds(view: View) -> float:
+    """As long as the tests take; while nothing says which there are, as long as anything is waited for."""
+    known = _checked_seconds(view, checks.tests(view))
+    return max(known, view.settings.ready_timeout_seconds) if view.settings_unread else known
 
 
 def step_seconds(view: View) -> float:

@@ -67,6 +67,11 @@ class View:
         return self.spec.rollout
 
     @cached_property
+    def settings_unread(self) -> bool:
+        """A part of `spec.rollout` can't be read, and isn't in `settings`: nothing follows from what is missing."""
+        return "rollout" in self.observed.unread
+
+    @cached_property
     def rollout(self) -> RolloutStatus | None:
         """The rollout under way, or the last one."""
         return self.status.rollout
@@ -197,7 +202,7 @@ class View:
         """The current traffic step."""
         index = self.rollout.step if self.rollout else 0
         step = self.steps[min(index, len(self.steps) - 1)]
-        if "rollout" in self.observed.unread and self.green:
+        if self.settings_unread and self.green:
             return replace(step, pods=min(step.pods, max(1, self.green.replicas)))  # the default steps are no order
         return step
 

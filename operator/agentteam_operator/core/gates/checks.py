@@ -33,9 +33,11 @@ def recovered_untested(view: View) -> Finding | None:
 
 
 def to_be_tested(view: View) -> Finding | None:
-    """Ready, and there are golden conversations or hooks to pass."""
-    found = ready(view) if checks.tests(view) else None
+    """Ready, and there are golden conversations or hooks to pass; or nothing says whether there are any."""
+    unknown = view.settings_unread and view.rollout is not None and not view.rollout.only_health
+    found = ready(view) if checks.tests(view) or unknown else None
     what = ", ".join(checks.words(check) for check in checks.tests(view))
+    what = "what spec.rollout says once it can be read" if unknown else what
     return Finding(found.reason, f"{found.message}; to be tested by: {what}") if found else None
 
 

@@ -10,6 +10,9 @@ from agentteam_operator.core.view import View
 _MENDABLE = frozenset({"InvalidSpec", "NameConflict"})
 """Refusals that are looked at again, since what they complain of can be mended outside the spec."""
 
+SETTINGS_UNREAD = "SettingsUnread"
+"""Reason of a rollout that doesn't know how to go on: with a part of `spec.rollout` unread, not all was asked."""
+
 FORMER_GOES_SECONDS = 60
 """How long the objects of an earlier team of the same name are waited for; then they count as in the way for good."""
 
@@ -81,8 +84,11 @@ def promoted(view: View) -> Finding | None:
 
 
 def promoted_untested(view: View) -> Finding | None:
-    """A person said yes to a candidate that its tests say nothing of."""
-    return promoted(view) if view.rollout and view.rollout.paused_in is Phase.TESTING else None
+    """A person said yes to a candidate that its tests, or its health, say nothing of."""
+    if view.rollout is None:
+        return None
+    unasked = view.rollout.paused_in is Phase.HEALTH_CHECKING and view.rollout.reason == SETTINGS_UNREAD
+    return promoted(view) if unasked or view.rollout.paused_in is Phase.TESTING else None
 
 
 def promoted_by_steps(view: View) -> Finding | None:

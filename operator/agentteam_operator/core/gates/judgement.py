@@ -230,10 +230,10 @@ def _suspected(view: View) -> bool:
 
 def settings_unread(view: View) -> Finding | None:
     """The phase's time is over, and what is to follow stands in a part of the spec that can't be read."""
-    if not view.overdue or "rollout" not in view.observed.unread:
+    if not view.overdue or not view.settings_unread:
         return None
     said = "spec.rollout can't be read, so nothing says how to go on (see condition Validated)"
-    return asking(view, Finding("SettingsUnread", said))
+    return asking(view, Finding(intent.SETTINGS_UNREAD, said))
 
 
 def undecided_rollback(view: View) -> Finding | None:
