@@ -145,7 +145,16 @@ class RolloutStatus(LenientModel):
         description="When the phase is given up; persisted, never extended. In Shifting, when the step's weight must "
         "be reached; once it is, when the step is given up.",
     )
-    attempt: int = Field(default=1, ge=1, description="Which health check this is, counted from 1.")
+    attempt: int = Field(
+        default=1,
+        ge=1,
+        description="Number in the names of the present checks' Jobs; it goes on over all rollouts of the revision.",
+    )
+    rechecks: int = Field(
+        default=0,
+        ge=0,
+        description="How often Testing or HealthChecking began anew since pods that were asked had gone.",
+    )
     step: int = Field(default=0, ge=0, description="The traffic step, counted from 0.")
     step_started_at: Time | None = Field(default=None, description="When the step's weight was reached.")
     attended_seconds: float = Field(

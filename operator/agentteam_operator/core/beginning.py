@@ -39,6 +39,7 @@ def restarted_clock(view: View, rollout: RolloutStatus, to: Phase, found: Findin
     seconds = timing.deadline_seconds(view, to)
     step = rollout.step + 1 if to is rollout.phase is Phase.SHIFTING else rollout.step
     pausing = to is Phase.AWAITING_PROMOTION  # the watch goes on where it stood
+    checked_anew = to is rollout.phase and to in {Phase.TESTING, Phase.HEALTH_CHECKING}
     return rollout.model_copy(
         update={
             "phase": to,
@@ -46,6 +47,7 @@ def restarted_clock(view: View, rollout: RolloutStatus, to: Phase, found: Findin
             "deadline": view.after(seconds) if seconds is not None else None,
             "paused_in": rollout.phase if pausing else None,
             "step": step,
+            "rechecks": rollout.rechecks + 1 if checked_anew else 0,
             "attended_seconds": rollout.attended_seconds if pausing else 0,
             "judged_seconds": rollout.judged_seconds if pausing else 0,
             "step_started_at": None if to is Phase.SHIFTING else rollout.step_started_at,

@@ -10,7 +10,7 @@ from agentteam_operator.core.state import JobObserved
 from agentteam_operator.core.view import View
 
 CHECKED_AT_MOST = 3
-"""How often pods that go while they are asked make for another check."""
+"""How often a phase's checks are made in all, when pods go while they are asked."""
 
 
 def wanted(view: View) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ def replaced(view: View, job: JobObserved) -> bool:
     staying = [pod for pod in green.pods if not pod.terminating]
     changed = len(staying) < green.replicas or any(pod.created_at > job.created_at for pod in staying)
     # After the switch the deadline is the bound: entering the phase once more would move it.
-    return changed and (view.rollout.attempt < CHECKED_AT_MOST or view.phase is Phase.SETTLING)
+    return changed and (view.rollout.rechecks + 1 < CHECKED_AT_MOST or view.phase is Phase.SETTLING)
 
 
 def words(check: str) -> str:

@@ -137,6 +137,7 @@ class Situation:
     jobs: Mapping[str, JobObserved] = field(default_factory=dict)
     """Jobs of the other checks, by the check."""
     attempt: int = 1
+    rechecks: int = 0
     paused_in: Phase | None = None
     held_by_person: bool = False
     only_health: bool = False
@@ -201,6 +202,7 @@ class Situation:
             base_revision=self.base,
             gates_skipped=self.gates_skipped,
             attempt=self.attempt,
+            rechecks=self.rechecks,
             paused_in=self.paused_in,
             held_by_person=self.held_by_person,
             only_health=self.only_health,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from agentteam_operator.api.status import AgentTeamStatus, Phase, Transition
+from agentteam_operator.api.status import ActionName, AgentTeamStatus, Phase, Transition
 from agentteam_operator.core import names, progress, timing
 from agentteam_operator.core.checks import CHECKED_AT_MOST
 from agentteam_operator.core.decide import decide
@@ -15,12 +16,14 @@ from agentteam_operator.core.plan import children, events
 from agentteam_operator.core.state import CreateObject, DeleteObject, EmitEvent, JobObserved, Manifest
 from agentteam_operator.core.view import View
 
-from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, NOW, TEAM, Situation, ago, revision_of
+from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, NOW, TEAM, TESTED, Situation, ago, revision_of
 
 ALL_READY = revision_of(GREEN, 3)
 CHECKING = replace(CALM[Phase.HEALTH_CHECKING], green=ALL_READY)
 UNREACHABLE = JobObserved(finished=True, succeeded=False, message="Unreachable", created_at=ago(60))
 """Of a Job that is older than the pods, which began 30 s ago."""
+ALL_PASSED = dict.fromkeys(("conversations", "hook/smoke"), JobObserved(finished=True, succeeded=True))
+RESUME = names.action_annotation(ActionName.RESUME)
 
 
 def in_attempt(situation: Situation, attempt: int) -> View:
@@ -51,11 +54,47 @@ def test_the_replacement_is_waited_for_but_not_for_ever() -> None:
 
 
 def test_pods_that_go_again_and_again_end_in_a_verdict() -> None:
-    view = in_attempt(replace(CHECKING, probe=UNREACHABLE), CHECKED_AT_MOST)
-    assert checks.asked_others(view) is None
-    found = checks.failed(view)
-    assert found is not None
-    assert found.reason == "HealthCheckFailed"
+    situation, checked = replace(CHECKING, probe=UNREACHABLE), 1
+    while True:
+        rollout = decide(situation.observed(), ENVIRONMENT, NOW).status.rollout
+        assert rollout is not None
+        if rollout.phase is not Phase.HEALTH_CHECKING:
+            break
+        checked += 1
+        situation = replace(situation, attempt=rollout.attempt, rechecks=rollout.rechecks)
+    assert (checked, rollout.phase, rollout.reason) == (CHECKED_AT_MOST, Phase.ROLLING_BACK, "HealthCheckFailed")
+
+
+@pytest.mark.parametrize("phase", [Phase.TESTING, Phase.HEALTH_CHECKING])
+def test_what_was_checked_before_is_not_counted(phase: Phase) -> None:
+    """By an earlier rollout of the same revision, by tests, or before a person had them made once more."""
+    found: dict[str, Any] = {"probe": UNREACHABLE, "jobs": {names.CHECK_CONVERSATIONS: UNREACHABLE}}
+    situation = replace(CALM[phase], green=ALL_READY, attempt=CHECKED_AT_MOST, **found)
+    rollout = decide(situation.observed(), ENVIRONMENT, NOW).status.rollout
+    assert rollout is not None
+    assert (rollout.phase, rollout.attempt, rollout.rechecks) == (phase, CHECKED_AT_MOST + 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("phase", "fields", "enters"),
+    [
+        pytest.param(Phase.TESTING, {"jobs": ALL_PASSED}, Phase.HEALTH_CHECKING, id="the-next-phase"),
+        pytest.param(
+            Phase.AWAITING_PROMOTION,
+            {"paused_in": Phase.TESTING, "rollout": TESTED, "annotations": {RESUME: GREEN}},
+            Phase.TESTING,
+            id="a-person-wants-the-tests-once-more",
+        ),
+        pytest.param(
+            Phase.FAILED, {"reason": "ReadyTimeout", "green": ALL_READY}, Phase.HEALTH_CHECKING, id="at-creation"
+        ),
+    ],
+)
+def test_each_phase_has_checks_of_its_own(phase: Phase, fields: dict[str, Any], enters: Phase) -> None:
+    situation = replace(CALM[phase], rechecks=2, **{"rollout": CALM[phase].rollout, **fields})
+    rollout = decide(situation.observed(), ENVIRONMENT, NOW).status.rollout
+    assert rollout is not None
+    assert (rollout.phase, rollout.rechecks) == (enters, 0)
 
 
 def test_pods_that_were_probed_are_judged_by_it() -> None:
