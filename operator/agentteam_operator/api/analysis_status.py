@@ -15,7 +15,10 @@ from agentteam_operator.api.base import LenientModel, Time
 MAX_PODS = 2048
 """Most pods of both revisions together that a judgement keeps counters of."""
 
-Count = Annotated[int, Field(ge=0, le=2**53)]
+MOST_COUNTED = 2**53
+"""JSON has no larger whole numbers that all readers agree on."""
+
+Count = Annotated[int, Field(ge=0, le=MOST_COUNTED)]
 Durations = Annotated[str, Field(max_length=512, pattern=r"^([0-9]{1,16}( [0-9]{1,16}){0,29})?$")]
 Blocks = Annotated[str, Field(max_length=512, pattern=r"^([0-9]{1,16}/[0-9]{1,16}( [0-9]{1,16}/[0-9]{1,16}){0,11})?$")]
 Buckets = Annotated[str, Field(max_length=1024, pattern=r"^([0-9]+( [0-9]+)*)?$")]

@@ -10,6 +10,10 @@ from agentteam_operator.core import histogram
 from agentteam_operator.core.sequential import NONE, Tally
 from agentteam_operator.core.state import PodCounters
 
+MOST = float(2**40)
+"""No pod has counted more runs, or been up for more seconds: that is 35 years at 1,000 a second. What says so is no
+counter, and of what doesn't, the sums over all pods can be stored as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Increment:
@@ -126,7 +130,12 @@ class Counters:
 
 
 def _are_counts(values: Collection[float]) -> bool:
-    return all(map(isfinite, values)) and min(values, default=0) >= 0
+    return all(map(isfinite, values)) and min(values, default=0) >= 0 and max(values, default=0) <= MOST
+
+
+def is_plausible(value: float) -> bool:
+    """Whether a pod's counter can stand at this."""
+    return _are_counts((value,))
 
 
 def _counts(cumulative: tuple[float, ...]) -> histogram.Counts | None:

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache, reduce
 
-from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
+from agentteam_operator.api.analysis_status import MOST_COUNTED, AnalysisStatus, ColourCounts
 from agentteam_operator.core import histogram
 from agentteam_operator.core.counters import Counters, Increment
 from agentteam_operator.core.sequential import Tally
@@ -193,12 +193,11 @@ def _with_block(
 
 
 def _with_increment(counts: ColourCounts, increment: Increment, at: datetime) -> ColourCounts:
-    durations = histogram.add(histogram.unpack(counts.durations), increment.durations)
     return ColourCounts(
-        started=counts.started + increment.started,
-        finished=counts.finished + increment.finished.total,
-        failed=counts.failed + increment.finished.bad,
-        durations=histogram.pack(durations),
+        started=min(counts.started + increment.started, MOST_COUNTED),
+        finished=min(counts.finished + increment.finished.total, MOST_COUNTED),
+        failed=min(counts.failed + increment.finished.bad, MOST_COUNTED),
+        durations=_sums(counts.durations, increment.durations),
         recent=pushed(counts.recent, increment.finished, RECENT_BLOCKS),
         first_answer_at=counts.first_answer_at or (at if increment.started or increment.finished.total else None),
         quantities=_added(counts.quantities, increment.quantities),
@@ -207,9 +206,14 @@ def _with_increment(counts: ColourCounts, increment: Increment, at: datetime) ->
 
 def _added(counts: Mapping[str, str], increments: Mapping[str, histogram.Counts]) -> dict[str, str]:
     return {
-        name: histogram.pack(histogram.add(histogram.unpack(counts.get(name, "")), increments.get(name, ())))
+        name: _sums(counts.get(name, ""), increments.get(name, ()))
         for name in sorted(counts.keys() | increments.keys())
     }
+
+
+def _sums(packed: str, increment: histogram.Counts) -> str:
+    sums = histogram.add(histogram.unpack(packed), increment)
+    return histogram.pack(tuple(min(count, MOST_COUNTED) for count in sums))
 
 
 def pushed(recent: str, tally: Tally, limit: int) -> str:

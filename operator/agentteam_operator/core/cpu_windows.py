@@ -6,12 +6,14 @@ doesn't matter when Prometheus scrapes.
 
 from __future__ import annotations
 
-from math import isfinite
-
 from agentteam_operator.api.analysis_status import AnalysisStatus
+from agentteam_operator.core.counters import is_plausible
 from agentteam_operator.core.state import CpuCounters, Snapshot
 
 WINDOW_SECONDS = 30.0
+
+_HIGHEST_SHARE = 1e6
+"""Of the limit; what goes beyond (the limit is next to nothing, or the pod's numbers are) says no more."""
 
 
 def after_look(state: AnalysisStatus, snapshot: Snapshot, green_pods: frozenset[str]) -> tuple[AnalysisStatus, bool]:
@@ -36,9 +38,9 @@ def last_share(window: str) -> float | None:
 
 def _moved(window: str, now: CpuCounters | None) -> str:
     """A pod's window after a look; as it was if the look brought nothing, empty if there is no limit."""
-    if now is None or not (_is_time(now.used_seconds) and _is_time(now.uptime_seconds)):
+    if now is None or not (is_plausible(now.used_seconds) and is_plausible(now.uptime_seconds)):
         return window
-    if not now.limit_cores or not _is_time(now.limit_cores):
+    if not now.limit_cores or not is_plausible(now.limit_cores):
         return ""
     began = [float(word) for word in window.split()]
     here = f"{now.used_seconds:.3f} {now.uptime_seconds:.3f}"
@@ -47,11 +49,8 @@ def _moved(window: str, now: CpuCounters | None) -> str:
     lasted = now.uptime_seconds - began[1]
     if lasted < WINDOW_SECONDS:
         return window
-    return f"{here} {(now.used_seconds - began[0]) / (lasted * now.limit_cores):.4f}"
-
-
-def _is_time(value: float) -> bool:
-    return isfinite(value) and value >= 0
+    share = (now.used_seconds - began[0]) / (lasted * now.limit_cores)
+    return f"{here} {min(share, _HIGHEST_SHARE):.4f}"
 
 
 def _is_whole(before: str, after: str) -> bool:

@@ -31,6 +31,10 @@ ERRORS_AGAINST_BLUE = "errorRate"
 ERRORS_AGAINST_LIMIT = "errorRateLimit"
 SLOWNESS_AGAINST_BLUE = "slowness"
 
+LEAST_LOG_EVIDENCE = -1e6
+"""What is kept at the least, so that it can be stored with any pod left out, too. Going on from there rather than from
+less adds e^-1,000,000 to what E may be expected to be, which is nothing."""
+
 _TESTS_OF_ERROR_RATE = 4
 """Two e-processes, and for each of them the fast path of `gross.py`."""
 
@@ -130,8 +134,8 @@ def _gains(table: Table, blue: Increment, green: Side) -> dict[str, float]:
 
 
 def _added(evidence: Mapping[str, float], gains: Mapping[str, float], most: float) -> dict[str, float]:
-    sums = {test: round(evidence.get(test, 0.0) + min(gain, most), 6) for test, gain in gains.items()}
-    return {**evidence, **sums}
+    sums = {test: evidence.get(test, 0.0) + min(gain, most) for test, gain in gains.items()}
+    return {**evidence, **{test: round(max(value, LEAST_LOG_EVIDENCE), 6) for test, value in sums.items()}}
 
 
 def pack_evidence(evidence: Mapping[str, float]) -> str:

@@ -107,6 +107,9 @@ def test_a_snapshot_judged_before_changes_nothing(seconds_later: float) -> None:
         pytest.param(replace(counters(5), failed=inf), id="Inf"),
         pytest.param(replace(counters(5), succeeded=-1.0), id="negative"),
         pytest.param(replace(counters(5), duration_buckets=(5.0, 4.0)), id="buckets that fall"),
+        pytest.param(counters(2**41), id="more runs than there can be"),
+        pytest.param(replace(counters(5), failed=1e17), id="more failures than can be stored"),
+        pytest.param(replace(counters(5), duration_buckets=(5.0, 1e60)), id="a bucket that holds too many"),
     ],
 )
 def test_what_can_be_no_counter_is_no_data(scraped: PodCounters) -> None:
@@ -114,6 +117,17 @@ def test_what_can_be_no_counter_is_no_data(scraped: PodCounters) -> None:
     judging.look()
     judging.judge({**judging.totals, "green-1": scraped, "blue-1": counters(10), "green-2": counters(3)})
     assert counted(judging) == (Tally(0, 10), Tally(0, 3))
+
+
+def test_a_pod_that_begins_anew_at_absurd_numbers_can_still_be_stored() -> None:
+    judging = Judging()
+    judging.look()
+    most = counters(2**40)
+    full = judging.state.green.model_copy(update={"started": 2**53, "finished": 2**53, "durations": f"{2**53}"})
+    judging.state = judging.state.model_copy(update={"green": full})
+    judging.totals["green-1"] = plus(most, counters(0, 0, seconds=0.01))
+    judging.look({"blue-1": counters(1)})
+    assert (judging.state.green.finished, judging.state.green.durations.split()[0]) == (2**53, f"{2**53}")
 
 
 def test_unlisted_pods_and_gone_ones_are_dropped() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import accumulate
 
@@ -11,10 +12,10 @@ from agentteam_operator.api.status import MAX_GATES
 from agentteam_operator.core.analysis import DURATION_BOUNDS_SECONDS, Mode
 from agentteam_operator.core.quantities import QUANTITIES
 from agentteam_operator.core.state import CpuCounters, PodCounters, QueryReading, Snapshot
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.judging import Judging, colour
+from tests.support.judging import Judging, colour, counters
 
 PODS = ("blue-1", "green-1", "green-2")
 LIMITED = (*LATENCY_QUANTILES, MetricName.QUEUE_DEPTH, MetricName.MAX_TURN_HIT_RATE, MetricName.TOKENS_PER_RUN)
@@ -29,13 +30,15 @@ SETTINGS = AnalysisSettings(
 )
 
 COUNTS = st.integers(0, 200).map(float)
-ODD = st.sampled_from([float("nan"), float("inf"), -1.0, 0.0, 1e-9, 1e15])
+HUGE = (1e12, 1e15, 1e17, 1.8e19, 1e60, 1.7e308)
+ODD = st.sampled_from([float("nan"), float("inf"), -1.0, 0.0, 5e-324, 1e-9, *HUGE])
 NUMBERS = st.one_of(COUNTS, COUNTS, COUNTS, ODD)
 
 
 def cumulative(size: int) -> st.SearchStrategy[tuple[float, ...]]:
     steps = st.lists(st.integers(0, 9), min_size=size, max_size=size)
-    return st.one_of(steps.map(lambda found: tuple(map(float, accumulate(found)))), st.just((float("nan"),) * size))
+    good = steps.map(lambda found: tuple(map(float, accumulate(found))))
+    return st.one_of(good, good, st.sampled_from([(odd,) * size for odd in (float("nan"), *HUGE)]))
 
 
 SCRAPES = st.builds(
@@ -52,6 +55,7 @@ SCRAPES = st.builds(
     cpu=st.none() | st.builds(CpuCounters, NUMBERS, NUMBERS, st.none() | NUMBERS),
     queued_runs=st.none() | NUMBERS,
 )
+BUSY = replace(counters(9), cpu=CpuCounters(2.0**40, 2.0**40, 5e-324))
 Look = tuple[dict[str, PodCounters], str, dict[str, tuple[float | None, str, str]], Mode, int]
 ANSWERS = st.one_of(
     st.tuples(NUMBERS, st.just(""), st.just("")),
@@ -66,6 +70,26 @@ LOOKS = st.tuples(
 )
 
 
+def looks_at(*pods: dict[str, PodCounters]) -> list[Look]:
+    """One look after another, five seconds apart, while both colours serve."""
+    return [(found, "", {}, Mode.CONCURRENT, 5) for found in pods]
+
+
+def alike(scraped: PodCounters) -> dict[str, PodCounters]:
+    """Blue has some runs more at each look, and green's pods have this."""
+    return {"blue-1": counters(10), "green-1": scraped, "green-2": scraped}
+
+
+def growing(count: int, scraped: PodCounters) -> list[dict[str, PodCounters]]:
+    return [{**alike(scraped), "blue-1": counters(10 * number)} for number in range(1, count + 1)]
+
+
+# What once stopped a judgement: which examples are generated depends on what else was imported.
+@example(looks_at(*growing(3, counters(2**52))))
+@example(looks_at(*growing(3, replace(counters(9), started=1e17))))
+@example(looks_at(*growing(3, replace(counters(9), cpu=CpuCounters(1e60, 1e60, 1.0)))))
+@example(looks_at({"green-1": replace(counters(9), cpu=CpuCounters(0.0, 0.0, 5e-324))}, *growing(3, BUSY)))
+@example(looks_at(*growing(4, counters(9, 1)), alike(counters(2**39, 1)) | {"blue-1": counters(90)}))
 @settings(max_examples=60, deadline=None)
 @given(st.lists(LOOKS, min_size=1, max_size=12))
 def test_the_judge_is_total(looks: list[Look]) -> None:
