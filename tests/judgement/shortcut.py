@@ -10,8 +10,8 @@ from __future__ import annotations
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import AgentTeamStatus, Phase, RolloutStatus
-from agentteam_operator.core import actions, analysis, evidence, verdicts
-from agentteam_operator.core.analysis import Mode
+from agentteam_operator.core import actions, analysis, evidence, sight, verdicts
+from agentteam_operator.core.analysis import Judgement, Mode
 from agentteam_operator.core.counting import recent_blocks
 from agentteam_operator.core.decide import advance
 from agentteam_operator.core.gates.judgement import settle_seconds
@@ -30,16 +30,13 @@ def after_look(view: View) -> AgentTeamStatus | None:
         return None
     if rollout.deadline is None or view.now >= rollout.deadline or _may_speak(view.settings.analysis, rollout.analysis):
         return None
-    state = analysis.remembered(
-        view.settings.analysis,
-        rollout.analysis,
-        snapshot,
-        blue=verdicts._colour(view, view.blue, view.full_size),
-        green=verdicts._colour(view, view.green, view.green_needed),
-        mode=Mode.ONE_SAMPLE if view.committed else Mode.CONCURRENT,
-        now=view.now,
-    )
-    after = rollout.model_copy(update={"analysis": state, **verdicts._clocks(view, rollout, state)})
+    settings, mode = view.settings.analysis, Mode.ONE_SAMPLE if view.committed else Mode.CONCURRENT
+    blue = verdicts._colour(view, view.blue, view.full_size)
+    green = verdicts._colour(view, view.green, view.green_needed)
+    state = analysis.remembered(settings, rollout.analysis, snapshot, blue=blue, green=green, mode=mode, now=view.now)
+    unseen = sight.unseen(settings.metrics, snapshot, blue=blue, green=green, mode=mode)
+    found = Judgement(state, (), sight.any_unseen(unseen))
+    after = rollout.model_copy(update={"analysis": state, **verdicts._clocks(view, rollout, found)})
     if _is_due(view, after) or _may_speak(view.settings.analysis, state):
         return None
     return view.status.model_copy(update={"rollout": after})

@@ -5,13 +5,14 @@ The bounds are generous: they catch a judge that has gone wrong, not one that is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 
 import pytest
 from agentteam_operator.api.status import RolloutStatus
 
 from tests.judgement.catalogue import DEMO, NO_WORSE, WORSE
-from tests.judgement.kinds import Kind
+from tests.judgement.kinds import Kind, from_time
 from tests.judgement.release import Release
 
 NULL_RELEASES, BAD_RELEASES = 1, 2
@@ -38,6 +39,20 @@ ASKED = {
     "50 points worse, 1 run in 20 s",
     "tokens: one pod of green takes three times as many for good",
 }
+
+
+class GoesDark(Release):
+    """From a moment on, Prometheus answers as ever, but has lost all of its targets."""
+
+    DARK_FROM_SECONDS = 150.0
+
+    def _look(self, now: float) -> None:
+        super()._look(now)
+        if now > self.DARK_FROM_SECONDS and self._snapshot is not None:
+            self._snapshot = replace(self._snapshot, pods={})
+
+
+OWN_METRICS = {"analysis": {"metrics": [{"name": "errorRate"}, {"name": "slowness"}]}}
 
 
 def kinds(names: set[str]) -> list[object]:
@@ -99,3 +114,9 @@ def test_a_seed_is_a_release() -> None:
     other.play()
     assert first.status == second.status
     assert first.status.rollout != other.status.rollout
+
+
+def test_a_prometheus_that_has_lost_its_targets_promotes_nobody() -> None:
+    kind = Kind("in the dark", green=from_time(160, 0.01, 0.51), rollout=OWN_METRICS)
+    end = GoesDark(kind, 0).play()
+    assert end.asked.startswith("Inconclusive: errorRate: Prometheus shows nothing of the pods of green and blue now")

@@ -18,7 +18,17 @@ from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.metrics import LATENCY_QUANTILES, SEQUENTIAL, AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
-from agentteam_operator.core import averages, cpu_windows, error_rate, evidence, limits, queries, ratios, slowness
+from agentteam_operator.core import (
+    averages,
+    cpu_windows,
+    error_rate,
+    evidence,
+    limits,
+    queries,
+    ratios,
+    sight,
+    slowness,
+)
 from agentteam_operator.core.counting import Colour, Mode, count
 from agentteam_operator.core.evidence import with_evidence
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
@@ -59,7 +69,9 @@ def judge(
     found = (
         _verdict(metric, settings, state, snapshot, blue=blue, green=green, mode=mode) for metric in settings.metrics
     )
-    return Judgement(state, tuple(found))
+    unseen = sight.unseen(settings.metrics, snapshot, blue=blue, green=green, mode=mode)
+    told = (_unless_unseen(one, unseen.get(one.name, "")) for one in found)
+    return Judgement(state, tuple(told), sight.any_unseen(unseen))
 
 
 def remembered(
@@ -82,6 +94,14 @@ def remembered(
         state = _after_look(settings, state, snapshot, blue=blue, green=green, mode=mode)
         state = _after_readings(looked_at, state, settings, snapshot, green=green, mode=mode)
     return queries.after_look(settings, state, snapshot)
+
+
+def _unless_unseen(found: MetricVerdict, whose: str) -> MetricVerdict:
+    """`found`, unless it acquits by what was seen before: of now nothing is known."""
+    if not whose or found.verdict is not Verdict.PASSED:
+        return found
+    said = f"Prometheus shows nothing of the pods of {whose} now; before, {found.message}"
+    return replace(found, verdict=Verdict.INCONCLUSIVE, reason="NoData", message=said[:1024])
 
 
 def _after_look(
@@ -200,12 +220,13 @@ def _unless_unread(
 
 
 def enough(judgement: Judgement, settings: AnalysisSettings) -> bool:
-    """Whether a traffic step may advance: green has answered often enough, nothing holds, and its runs don't hang."""
+    """Whether a traffic step may advance: green has answered often enough, is seen now, and isn't held or hanging."""
     state = judgement.state
     holding = any(found.verdict in {Verdict.PENDING, Verdict.FAILED} for found in judgement.verdicts)
     return (
         state.green.finished >= settings.min_samples
         and not holding
+        and not judgement.unseen
         and not state.consecutive_errors
         and not queries.failing(state)
         and not ratios.hangs(state)

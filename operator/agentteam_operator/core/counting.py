@@ -52,6 +52,8 @@ class Colour:
     """When each of its pods was created."""
     offline_agents: int
     """Agents of pods that are wanted but not ready."""
+    serves: bool = True
+    """Whether any of its pods takes traffic."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class Judgement:
 
     state: AnalysisStatus
     verdicts: tuple[MetricVerdict, ...]
+    unseen: str = ""
+    """Whose pods the look showed nothing of, though they are judged: such a look tells nothing."""
 
 
 def percent(share: float) -> str:

@@ -50,7 +50,7 @@ def judge(view: View) -> View:
         mode=analysis.Mode.ONE_SAMPLE if view.committed else analysis.Mode.CONCURRENT,
         now=view.now,
     )
-    update = {"analysis": found.state, **_clocks(view, rollout, found.state)}
+    update = {"analysis": found.state, **_clocks(view, rollout, found)}
     status = view.status.model_copy(update={"rollout": rollout.model_copy(update=update)})
     view = replace(view.with_status(status), judgement=found)
     return _with_gates(view, tuple(_gate(view, verdict) for verdict in found.verdicts if _is_news(view, verdict)))
@@ -106,18 +106,21 @@ def _gate(view: View, found: analysis.MetricVerdict) -> GateStatus:
     )
 
 
-def _clocks(view: View, rollout: RolloutStatus, after: analysis.AnalysisStatus) -> dict[str, float]:
+def _clocks(view: View, rollout: RolloutStatus, found: analysis.Judgement) -> dict[str, float]:
     """The phase's clocks after a look: a look speaks for the time since the last one, but not for a long silence.
 
-    A candidate that gets no traffic isn't judged, whatever Prometheus still says of it.
+    A candidate that gets no traffic isn't judged, whatever Prometheus still says of it, and nobody is by an answer that
+    shows nothing of the pods that are judged.
     """
+    after = found.state
     last = rollout.analysis.last_sample_at if rollout.analysis else None
     if after.last_sample_at is None or after.last_sample_at == last:
         return {}
     since = max(last, rollout.phase_started_at) if last else rollout.phase_started_at
     longest = LOOKS_MISSED_AT_MOST * view.settings.analysis.interval_seconds + LOOK_ALLOWANCE_SECONDS
     gained = min(max(0.0, (after.last_sample_at - since).total_seconds()), longest)
-    answered = 0.0 if after.consecutive_errors or not view.green_endpoints else gained
+    silent = after.consecutive_errors or found.unseen or not view.green_endpoints
+    answered = 0.0 if silent else gained
     return {
         "attended_seconds": round(rollout.attended_seconds + gained, 3),
         "judged_seconds": round(rollout.judged_seconds + answered, 3),
@@ -126,13 +129,14 @@ def _clocks(view: View, rollout: RolloutStatus, after: analysis.AnalysisStatus) 
 
 def _colour(view: View, revision: RevisionObserved | None, needed_pods: int) -> analysis.Colour:
     if revision is None:
-        return analysis.Colour(pods=frozenset(), created_at={}, offline_agents=0)
+        return analysis.Colour(pods=frozenset(), created_at={}, offline_agents=0, serves=False)
     offline = sum(_is_offline(view, pod) for pod in revision.pods)
     missing = max(0, needed_pods - len(revision.ready_pods))  # what an autoscaler wants beyond is no loss yet
     return analysis.Colour(
         pods=frozenset(pod.name for pod in revision.pods),
         created_at={pod.name: pod.created_at for pod in revision.pods},
         offline_agents=min(offline, missing) * len(view.spec.team.agents),
+        serves=view.endpoints_of(revision) > 0,
     )
 
 

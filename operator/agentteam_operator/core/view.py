@@ -222,14 +222,15 @@ class View:
     @cached_property
     def green_endpoints(self) -> int:
         """Candidate pods that the active Service really sends traffic to."""
-        return self._endpoints_of(self.green)
+        return self.endpoints_of(self.green)
 
     @cached_property
     def blue_endpoints(self) -> int:
         """Old pods that the active Service really sends traffic to."""
-        return self._endpoints_of(self.blue)
+        return self.endpoints_of(self.blue)
 
-    def _endpoints_of(self, revision: RevisionObserved | None) -> int:
+    def endpoints_of(self, revision: RevisionObserved | None) -> int:
+        """A revision's pods that the active Service really sends traffic to."""
         service = self.observed.active_service
         if service is None or revision is None:
             return 0
