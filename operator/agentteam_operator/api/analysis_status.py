@@ -86,7 +86,8 @@ class AnalysisStatus(LenientModel):
     log_evidence: dict[str, float] = Field(default_factory=dict, max_length=32)
     """Natural logarithm of the evidence against the candidate, by test; 6.9 means odds of 1,000 : 1."""
     log_evidence_without: dict[str, PodEvidence] = Field(default_factory=dict, max_length=MAX_PODS)
-    """The same with each of the candidate's pods left out, by pod: "errorRate=7.1 slowness=-0.2"."""
+    """The same with each of the candidate's pods left out, by pod: "errorRate=7.1 slowness=-0.2". Up to 16 that are
+    gone are among them."""
     reachable_log_evidence: float = Field(default=0.0, ge=0)
     """What the looks so far could have added to logEvidence at most: what can't prove a fault can't acquit either."""
     failures: dict[str, Count] = Field(default_factory=dict, max_length=32)
@@ -109,4 +110,5 @@ class AnalysisStatus(LenientModel):
     """Raw counters of the candidate's pods when they had warmed up, from which on their runs are counted; 0 where not
     given."""
     counters: dict[str, PodCounts] = Field(default_factory=dict, max_length=MAX_PODS)
-    """Raw counters of each pod when the last block ended, from which the next one is differenced."""
+    """Raw counters of each pod when the last block ended, from which the next one is differenced; the last
+    ones of a pod that is gone, and still left out."""

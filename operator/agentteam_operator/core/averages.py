@@ -12,10 +12,11 @@ from agentteam_operator.core import average_evidence, bounded_means, evidence, h
 from agentteam_operator.core.average_evidence import Scale, against_limit
 from agentteam_operator.core.bounded_means import Moments
 from agentteam_operator.core.counters import Increment
-from agentteam_operator.core.counting import Colour, Mode, green_whole
+from agentteam_operator.core.counting import Colour, Mode
 from agentteam_operator.core.metric_verdict import NO_CONTROL, MetricVerdict, odds, percent, points
 from agentteam_operator.core.quantities import QUANTITIES
 from agentteam_operator.core.sequential import Tally
+from agentteam_operator.core.shares import green_whole
 
 
 @dataclass(frozen=True, slots=True)

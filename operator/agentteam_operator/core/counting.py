@@ -84,7 +84,8 @@ def count(
     scraped = {
         name: found for name in listed & snapshot.pods.keys() if (found := Counters.of(snapshot.pods[name], quantities))
     }
-    known = {name: Counters.unpack(text) for name, text in state.counters.items() if name in listed}
+    kept = listed | state.log_evidence_without.keys()  # of green's pods that are gone, too
+    known = {name: Counters.unpack(text) for name, text in state.counters.items() if name in kept}
     created_at = {**blue.created_at, **green.created_at}
     for name in scraped.keys() - known.keys():
         # Without traffic from before the judgement, all that a new pod has counted belongs to it.
@@ -132,6 +133,7 @@ def _warmed(
     """
     alone = mode is Mode.ONE_SAMPLE
     warming, counted_from = dict(state.warming_since), dict(state.counted_from)
+    kept = green.pods | known.keys()
     for name in green.pods & scraped.keys():
         before, now = known[name], scraped[name]
         begins = not before.started or now.started < before.started or (alone and not state.alone)
@@ -145,7 +147,7 @@ def _warmed(
         update={
             "alone": alone,
             "warming_since": {name: warming[name] for name in sorted(warming.keys() & green.pods)},
-            "counted_from": {name: counted_from[name] for name in sorted(counted_from.keys() & green.pods)},
+            "counted_from": {name: counted_from[name] for name in sorted(counted_from.keys() & kept)},
         }
     )
 
@@ -221,38 +223,6 @@ def _sums(packed: str, increment: histogram.Counts) -> str:
 def pushed(recent: str, tally: Tally, limit: int) -> str:
     """A `recent` string with another block, and no more than `limit` of them."""
     return " ".join([*recent.split(), f"{tally.bad}/{tally.total}"][-limit:])
-
-
-def without_each_pod(state: AnalysisStatus, green_pods: frozenset[str]) -> dict[str, Increment]:
-    """All of green's runs with each pod's left out in turn, by that pod; empty while fewer than two have answered.
-
-    A pod's own share is its raw counters since it had warmed up, for it was made for this rollout; what it counted
-    before its server restarted is not among them.
-    """
-    shares = {name: share for name, share in _shares(state, green_pods).items() if share.finished.total}
-    if len(shares) < 2:  # noqa: PLR2004
-        return {}
-    whole = green_whole(state)
-    return {name: whole - share for name, share in shares.items()}
-
-
-def without_pods(state: AnalysisStatus, pods: Collection[str]) -> dict[str, Increment]:
-    """All of green's runs but this pod's, by each of these pods."""
-    whole, shares = green_whole(state), _shares(state, pods)
-    return {pod: whole - shares[pod] if pod in shares else whole for pod in pods}
-
-
-def green_whole(state: AnalysisStatus) -> Increment:
-    """All of green's runs."""
-    green = state.green
-    quantities = {name: histogram.unpack(counts) for name, counts in green.quantities.items()}
-    return Increment(green.started, finished_tally(green), histogram.unpack(green.durations), quantities)
-
-
-def _shares(state: AnalysisStatus, green_pods: Collection[str]) -> dict[str, Increment]:
-    counted = {name: Counters.unpack(text) for name, text in state.counters.items() if name in green_pods}
-    begun = {name: Counters.unpack(text) for name, text in state.counted_from.items()}
-    return {name: found.since(begun.get(name, Counters())) for name, found in counted.items()}
 
 
 @lru_cache(maxsize=1024)

@@ -18,13 +18,11 @@ from agentteam_operator.core.counting import (
     Block,
     Mode,
     finished_tally,
-    green_whole,
     recent_blocks,
     recent_tally,
-    without_each_pod,
-    without_pods,
 )
 from agentteam_operator.core.sequential import Tally
+from agentteam_operator.core.shares import MOST_GONE_PODS, gone, green_whole, without_each_pod, without_pods
 from agentteam_operator.core.slow_runs import SlowTally
 
 ERRORS_AGAINST_BLUE = "errorRate"
@@ -93,7 +91,7 @@ def with_evidence(
     most, table = _max_log_gain(before, after, block), _table(before, after, settings, mode)
     evidence = _added(before.log_evidence, _gains(table, block.blue, Side(green_whole(before), block.green)), most)
     without = {}
-    for pod, past in without_pods(before, after.recent_by_pod).items():
+    for pod, past in without_pods(before, [*after.recent_by_pod, *_remembered(before, after)]).items():
         share = block.green_by_pod.get(pod, Increment())
         others = Side(past, block.green - share)
         without[pod] = pack_evidence(_added(_evidence_without(before, pod), _gains(table, block.blue, others), most))
@@ -107,6 +105,17 @@ def with_evidence(
             "slow_by_pod": slow_runs.by_pod(after, block, table.slow),
         }
     )
+
+
+def _remembered(before: AnalysisStatus, after: AnalysisStatus) -> list[str]:
+    """Green's pods that are gone, those that say the most against green if there are too many, by their names."""
+
+    def says(pod: str) -> float:
+        without = _evidence_without(before, pod)
+        return max((value - without.get(test, 0.0) for test, value in before.log_evidence.items()), default=0.0)
+
+    pods = sorted(gone(before, after.recent_by_pod))
+    return sorted(sorted(pods, key=says, reverse=True)[:MOST_GONE_PODS])
 
 
 def _table(before: AnalysisStatus, after: AnalysisStatus, settings: AnalysisSettings, mode: Mode) -> Table:

@@ -11,9 +11,10 @@ from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import evidence, gross, histogram, sequential
 from agentteam_operator.core.counters import Increment
-from agentteam_operator.core.counting import Colour, recent_tally, without_each_pod
+from agentteam_operator.core.counting import Colour, recent_tally
 from agentteam_operator.core.metric_verdict import MetricVerdict, odds, points
 from agentteam_operator.core.sequential import Tally
+from agentteam_operator.core.shares import without_each_pod
 from agentteam_operator.core.words import quantity
 
 _USUAL_QUANTILE = 0.95

@@ -7,8 +7,9 @@ from math import inf, nan
 import pytest
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.core.analysis import Mode
-from agentteam_operator.core.counting import recent_blocks, recent_tally, without_each_pod
+from agentteam_operator.core.counting import recent_blocks, recent_tally
 from agentteam_operator.core.sequential import Tally
+from agentteam_operator.core.shares import without_each_pod
 from agentteam_operator.core.state import PodCounters, Snapshot
 from hypothesis import given
 from hypothesis import strategies as st
@@ -130,15 +131,17 @@ def test_a_pod_that_begins_anew_at_absurd_numbers_can_still_be_stored() -> None:
     assert (judging.state.green.finished, judging.state.green.durations.split()[0]) == (2**53, f"{2**53}")
 
 
-def test_unlisted_pods_and_gone_ones_are_dropped() -> None:
+def test_unlisted_pods_and_gone_ones_of_blue_are_dropped() -> None:
     judging = Judging()
+    judging.look(BOTH)
     judging.look(BOTH)
     judging.totals["stranger"] = counters(100, 100)
     judging.green = colour(("green-1",))
+    judging.blue = colour(BLUE[:2], made_seconds_ago=3600)
     judging.look(BOTH)
-    assert set(judging.state.counters) == {*BLUE, "green-1"}
+    assert set(judging.state.counters) == {*BLUE[:2], *GREEN}
     assert set(judging.state.recent_by_pod) == {"green-1"}
-    assert counted(judging)[1] == Tally(4, 20)
+    assert counted(judging)[1] == Tally(6, 30)
 
 
 def test_a_block_waits_for_both_colours_but_not_for_ever() -> None:
