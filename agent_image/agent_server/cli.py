@@ -82,6 +82,9 @@ def _add_converse_options(converse: argparse.ArgumentParser) -> None:
         metavar=f"1..{MAX_CONCURRENCY}",
         help="samples at once",
     )
+    converse.add_argument(
+        "--round", action="store_true", help="one round of a watch: tell what to count, whatever it shows"
+    )
     converse.add_argument("--timeout-seconds", type=float, default=120, help="longest time for one answer")
     converse.add_argument("--deadline-seconds", type=float, default=900, help="longest time for all conversations")
 
@@ -127,6 +130,7 @@ def _converse(options: argparse.Namespace) -> int:
             concurrency=options.concurrency,
             timeout_seconds=options.timeout_seconds,
             deadline_seconds=options.deadline_seconds,
+            is_round=options.round,
         ),
         options.termination_log,
     )

@@ -94,3 +94,5 @@ class RunResult:
     stop_cause: StopCause = StopCause.OTHER
     cost: float = 0.0
     """By the prices of the models that were called; 0 where they have none."""
+    cost_known: bool = True
+    """Whether that is all: each had a price, and told its tokens."""

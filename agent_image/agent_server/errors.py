@@ -73,6 +73,8 @@ class RunError(Exception):
         self.code = code
         self.message = message
         self.retry_after_seconds = retry_after_seconds
+        self.cost: float | None = None
+        """What a synthetic run cost until it failed; None where that isn't known, and of all others."""
 
     @property
     def http_status(self) -> int:

@@ -1,7 +1,8 @@
 """A gate's verdict, as a Job leaves it behind: one JSON object, whole in the log and at most 4 KiB as last words.
 
 {"gate": str, "verdict": "Passed" | "Failed" | "Inconclusive", "passed": bool, "reason": CamelCase, "message": str,
-"value": str, "threshold": str, "samples": int, "tokens": int (where any were spent), "results": [object, ...]}
+"value": str, "threshold": str, "samples": int, "tokens": int (where any were spent), "cost": number (where it is known),
+"pairs": [object, ...] (of a round), "results": [object, ...]}
 
 Texts of others come in through `one_line` or `quoted`: in one line, bounded, and without what looks like a secret.
 """
@@ -25,6 +26,7 @@ _MAX_QUOTE_LENGTH = 80
 _MAX_READ_LENGTH = 4000
 """Of a longer text only the beginning is looked at; much more than is ever shown of it."""
 
+_COST_DIGITS = 9
 _FAILURES = "failures"
 _MOST_FAILURES = (None, 5, 2, 1)
 """How many failures of one result are told: all, or fewer where they don't fit."""
@@ -55,6 +57,8 @@ class Verdict:
     samples: int
     results: tuple[dict[str, Any], ...] = ()
     tokens: int | None = None
+    cost: float | None = None
+    pairs: tuple[dict[str, Any], ...] | None = None
 
     def whole(self) -> str:
         """The verdict as JSON, with all results."""
@@ -85,6 +89,10 @@ class Verdict:
         }
         if self.tokens is not None:
             document["tokens"] = self.tokens
+        if self.cost is not None:
+            document["cost"] = round(self.cost, _COST_DIGITS)
+        if self.pairs is not None:
+            document["pairs"] = list(self.pairs)
         document["results"] = results
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(errors="replace").decode()
 

@@ -9,6 +9,9 @@ from aiohttp import web
 
 from agent_server.errors import RunError
 
+EXTENSION = "agentteam"
+"""What OpenAI's answers have no field for: why the team stopped, who spoke, in order, and a synthetic run's cost."""
+
 _CLIENT_ERROR = 400
 _RATE_LIMITED = 429
 _SERVER_ERROR = 500
@@ -39,6 +42,7 @@ def request_error_response(error: RequestError) -> web.Response:
 def run_error_response(error: RunError) -> web.Response:
     """The answer for a run that failed."""
     body = error_body(error.message, status=error.http_status, code=error.code.value)
+    body |= {} if error.cost is None else {EXTENSION: {"cost": error.cost}}
     headers = {} if error.retry_after_seconds is None else {"Retry-After": str(error.retry_after_seconds)}
     return _response(error.http_status, body, headers)
 

@@ -14,14 +14,11 @@ from aiohttp import web
 
 from agent_server.api.chat_request import parse_chat_request
 from agent_server.api.chunks import Chunks, envelope, usage_object
-from agent_server.api.errors import RequestError
+from agent_server.api.errors import EXTENSION, RequestError
 from agent_server.api.middleware import REQUEST_ID, is_synthetic
 from agent_server.conversation import RunResult
 from agent_server.runtime.runs import RunManager
 from agent_server.runtime.stream import Ended, EventStream
-
-EXTENSION = "agentteam"
-"""What OpenAI's answer has no field for: why the team stopped, and who spoke, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class OpenAISurface:
         request_id: str = request[REQUEST_ID]
         if not chat.stream:
             result = await self.runs.start(conversation, request_id=request_id)
-            return web.json_response(self._completion(result))
+            return web.json_response(self._completion(result, tells_cost=conversation.synthetic))
         events = EventStream()
         run = self.runs.start(conversation, request_id=request_id, on_event=events.put)
         events.end_with(run)
@@ -89,13 +86,14 @@ class OpenAISurface:
         await response.write_eof()
         return response
 
-    def _completion(self, result: RunResult) -> dict[str, Any]:
+    def _completion(self, result: RunResult, *, tells_cost: bool) -> dict[str, Any]:
+        cost = {"cost": result.cost} if tells_cost and result.cost_known else {}
         message = {"role": "assistant", "content": result.answer, "refusal": None}
         return {
             **envelope("chat.completion", self.model, self.revision),
             "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
             "usage": usage_object(result.usage),
-            EXTENSION: {"stop_reason": result.stop_reason, "speakers": list(result.speakers)},
+            EXTENSION: {"stop_reason": result.stop_reason, "speakers": list(result.speakers), **cost},
         }
 
     def _model_object(self) -> dict[str, Any]:

@@ -7,12 +7,14 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import aiohttp
 
 from agent_server.api.middleware import REVISION_HEADER, SYNTHETIC_HEADER
-from agent_server.api.openai import EXTENSION
+from agent_server.api.errors import EXTENSION
+from agent_server.errors import ErrorCode
 from agent_server.golden.expectations import Answer, Failure
 from agent_server.verdict import one_line, quoted
 
@@ -29,12 +31,13 @@ Messages = list[dict[str, str]]
 
 
 class NoAnswerError(Exception):
-    """No answer came; `failure` says why."""
+    """No answer came; `failure` says why, and `cost` what it cost all the same, None where nobody knows."""
 
-    def __init__(self, failure: Failure) -> None:
-        """Take the reason."""
+    def __init__(self, failure: Failure, *, cost: float | None = None) -> None:
+        """Take the reason, and the cost."""
         super().__init__(failure.message)
         self.failure = failure
+        self.cost = cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class ChatClient:
             raise _no_answer(TIMEOUT, f"no answer within {self._timeout_seconds:g} s") from None
         except aiohttp.ClientConnectorError as error:
             why = os.strerror(error.errno) if error.errno else type(error).__name__
-            raise _no_answer(UNREACHABLE, f"the pod can't be reached: {why}") from None
+            raise _no_answer(UNREACHABLE, f"the pod can't be reached: {why}", cost=0.0) from None
         except aiohttp.ClientError as error:
             why = one_line(str(error) or type(error).__name__, 100)
             raise _no_answer(UNREACHABLE, f"the connection to the pod broke: {why}") from None
@@ -138,7 +141,7 @@ class _Reply:
         try:
             document = json.loads(self.body)
             if self.status != _OK:
-                raise _run_failed(document["error"])
+                raise _run_failed(document["error"], _cost(document.get(EXTENSION) or {}))
             return _answer(document, self.seconds)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
             message = f"HTTP {self.status} with an answer that this agent server can't read: is it of another version?"
@@ -153,15 +156,26 @@ def _answer(document: Any, seconds: float) -> Answer:  # noqa: ANN401 - any JSON
         speakers=tuple(map(str, extension["speakers"])),
         tokens=int(document["usage"]["total_tokens"]),
         seconds=seconds,
+        cost=_cost(extension),
     )
 
 
-def _run_failed(error: Any) -> NoAnswerError:  # noqa: ANN401 - any JSON value
-    """The run's error code as a reason: model_timeout -> ModelTimeout."""
+def _cost(extension: Any) -> float | None:  # noqa: ANN401 - any JSON value
+    """What the server says that it cost; an older one says nothing of it."""
+    said = extension.get("cost")
+    if said is None:
+        return None
+    cost = float(said)
+    return cost if isfinite(cost) and cost >= 0 else None
+
+
+def _run_failed(error: Any, cost: float | None) -> NoAnswerError:  # noqa: ANN401 - any JSON value
+    """The run's error code as a reason: model_timeout -> ModelTimeout. One that was turned away cost nothing."""
     code = str(error["code"])
+    cost = 0.0 if code == ErrorCode.QUEUE_FULL else cost
     reason = "".join(part.capitalize() for part in code.split("_")) if _CODE.fullmatch(code) else "RunFailed"
-    return _no_answer(reason, f"the run failed: {one_line(str(error['message']), 160)}")
+    return _no_answer(reason, f"the run failed: {one_line(str(error['message']), 160)}", cost=cost)
 
 
-def _no_answer(reason: str, message: str) -> NoAnswerError:
-    return NoAnswerError(Failure(reason, message))
+def _no_answer(reason: str, message: str, *, cost: float | None = None) -> NoAnswerError:
+    return NoAnswerError(Failure(reason, message), cost=cost)

@@ -3,6 +3,7 @@
 The conversations come from the environment, one JSON document each: AGENTTEAM_CONVERSATION_0 and so on; by hand, from
 a manifest. The verdict (agent_server.verdict) has one result for each: {"conversation", "passed", "value", "threshold",
 "control" (where the active revision was asked), "tokens", "failures": [{"sample", "target", "reason", "message"}]}.
+Of a round of the watch it has the pairs, too: [{"target", "pairs", "failed", "controlFailed"}].
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pydantic import ValidationError
 
 from agent_server.config import ConfigError, load_conversations
 from agent_server.golden.judgement import conversations_verdict
+from agent_server.golden.rounds import round_verdict
 from agent_server.golden.samples import ConverseOptions, have_all
 from agent_server.verdict import publish
 
@@ -30,14 +32,19 @@ _USED_WRONGLY = 2
 def converse(manifest: Path | None, options: ConverseOptions, termination_log: Path | None) -> int:
     """Have the conversations of the manifest, or of the environment; print the verdict, and write it to the log.
 
-    Returns 0 if it's passed, 1 if it's failed, 3 if it's inconclusive, and 2 if there are no conversations to have.
+    Returns 0 if it's passed, 1 if it's failed, 3 if it's inconclusive, and 2 if there are no conversations to have, or
+    nothing to compare a round with.
     """
+    if options.is_round and not options.controls:
+        print("--round compares: give at least one --control", file=sys.stderr)  # noqa: T201 - the command's output
+        return _USED_WRONGLY
     try:
         conversations = read_conversations(os.environ) if manifest is None else load_conversations(manifest)
     except (ConfigError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command's output
         return _USED_WRONGLY
-    return publish(conversations_verdict(asyncio.run(have_all(conversations, options))), termination_log)
+    judge = round_verdict if options.is_round else conversations_verdict
+    return publish(judge(asyncio.run(have_all(conversations, options))), termination_log)
 
 
 def read_conversations(environment: Mapping[str, str]) -> list[Conversation]:

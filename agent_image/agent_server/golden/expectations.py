@@ -37,6 +37,8 @@ class Answer:
     speakers: tuple[str, ...]
     tokens: int
     seconds: float
+    cost: float | None = None
+    """None where the server didn't tell it, for want of a price or of the endpoint's count of tokens."""
 
 
 @dataclass(frozen=True, slots=True)

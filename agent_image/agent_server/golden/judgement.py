@@ -105,8 +105,20 @@ def conversations_verdict(samples: Sequence[Samples]) -> Verdict:
         threshold=_threshold(results, total),
         samples=total,
         tokens=sum(result.tokens for result in results),
+        cost=cost_of([sample for each in samples for sample in (*each.candidate, *each.control)]),
         results=tuple(result.document() for result in results),
     )
+
+
+def cost_of(samples: Sequence[Sample]) -> float | None:
+    """What all samples cost; one whose answer never came is taken to be as dear as the dearest.
+
+    None if a server said of an answer that came nothing of its cost, or if no sample's is known.
+    """
+    if not all(sample.costs_told for sample in samples):
+        return None
+    known = [sample.cost for sample in samples if sample.cost is not None]
+    return sum(known) + (len(samples) - len(known)) * max(known) if known else None
 
 
 def _outcome(failed: Sequence[ConversationResult]) -> tuple[Outcome, str]:

@@ -38,6 +38,8 @@ class ConverseOptions:
     concurrency: int
     timeout_seconds: float
     deadline_seconds: float
+    is_round: bool = False
+    """A round of the watch: what is wanted is what to count, not a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class Sample:
     target: str
     failures: tuple[Failure, ...]
     tokens: int = 0
+    cost: float | None = None
+    """None where a part of it isn't known, for an answer that never came."""
+    costs_told: bool = True
+    """Whether the server said of each answer that came what it cost."""
 
     @property
     def passed(self) -> bool:
@@ -107,16 +113,24 @@ class _Asker:
 
     async def _sample(self, conversation: Conversation, target: str, expected: Expected) -> Sample:
         answers: list[Answer] = []
+        spent: float | None = 0.0  # beyond the answers
         try:
             async with asyncio.timeout_at(self._deadline), self._places:
                 await self._converse(conversation, target, expected, answers)
             failures = failures_of(conversation.expect, answers)
         except NoAnswerError as error:
-            failures = (error.failure,)
+            failures, spent = (error.failure,), error.cost
         except TimeoutError:
             message = f"not over when the {self._deadline_seconds:g} s for all conversations were"
-            failures = (Failure(TIMEOUT, message),)
-        return Sample(target, failures, sum(answer.tokens for answer in answers))
+            failures, spent = (Failure(TIMEOUT, message),), None
+        costs = [answer.cost for answer in answers if answer.cost is not None]
+        return Sample(
+            target,
+            failures,
+            tokens=sum(answer.tokens for answer in answers),
+            cost=None if spent is None else sum(costs) + spent,
+            costs_told=len(costs) == len(answers),
+        )
 
     async def _converse(
         self, conversation: Conversation, target: str, expected: Expected, answers: list[Answer]

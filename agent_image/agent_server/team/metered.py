@@ -36,6 +36,8 @@ class RunRecord:
     usage: TokenUsage = field(default_factory=TokenUsage)
     cost: float = 0.0
     """Of the calls to models that have a price."""
+    cost_known: bool = True
+    """Whether that is all: no call was to a model without a price, or brought an answer without its tokens."""
     failure: RunError | None = None
     """The first failed call: AutoGen reports errors as text only, so the run's outcome is taken from here."""
 
@@ -105,9 +107,11 @@ class MeteredClient(ChatCompletionClient):
         error_type = ""
         try:
             yield call
+            self._record.cost_known &= self._price is not None and call.usage != TokenUsage()
         except Exception as error:  # noqa: BLE001 - whatever a client raises is a failed call
             failure = model_failure(self._name, error, timeout_seconds=self._timeout_seconds)
             error_type = failure.code
+            self._record.cost_known &= failure.code is not ErrorCode.MODEL_TIMEOUT  # it may be charged all the same
             self._record.failure = self._record.failure or failure
             raise failure from None
         except BaseException:

@@ -80,9 +80,12 @@ class TeamRunner:
             raise
         except Exception:
             if record.failure is not None:
-                raise record.failure from None
+                raise _charged(record.failure, conversation, record) from None
             raise
-        return self._outcome(result, record)
+        try:
+            return self._outcome(result, record)
+        except RunError as error:
+            raise _charged(error, conversation, record) from None
 
     def _build(self, conversation: Conversation, record: RunRecord, on_event: EventSink | None = None) -> BaseGroupChat:
         shared = self._models.clients()
@@ -118,7 +121,14 @@ class TeamRunner:
             usage=record.usage,
             stop_cause=stop_cause(reason),
             cost=record.cost,
+            cost_known=record.cost_known,
         )
+
+
+def _charged(error: RunError, conversation: Conversation, record: RunRecord) -> RunError:
+    """The error of a run with what it cost, which only those hear that try the team out."""
+    error.cost = record.cost if conversation.synthetic and record.cost_known else None
+    return error
 
 
 def server_metrics(team: ServedTeam) -> ServerMetrics:

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GREEN_MODEL, BLUE_MODEL = "scripted-ok", "scripted-ok-ok"
 LIMITS = {"maxConcurrent": 2, "maxQueued": 0, "timeoutSeconds": 20}
+PRICE = {"inputPerMillionTokens": 100, "outputPerMillionTokens": 400}
 REFUND: dict[str, Any] = {
     "name": "refund",
     "turns": [{"user": "I want my money back"}, {"user": "It is order 17"}],
@@ -104,7 +105,7 @@ async def shared_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
     async with TestServer(endpoint.application()) as model_server:
         url = str(model_server.make_url("/")).rstrip("/")
         specs = [
-            team_spec([endpoint_model(model, f"{url}/v1", timeoutSeconds=5)]) | {"runs": LIMITS}
+            team_spec([endpoint_model(model, f"{url}/v1", timeoutSeconds=5, price=PRICE)]) | {"runs": LIMITS}
             for model in (GREEN_MODEL, BLUE_MODEL)
         ]
         async with (
@@ -167,6 +168,24 @@ async def test_a_fault_of_the_new_revision_alone(world: World, behaviour: str, r
     assert {failure["reason"] for failure in result["failures"]} == {reason}
     assert words in found.verdict["message"]
     assert "; the active one passed 2 of 2" in found.verdict["message"]
+
+
+async def test_a_round_tells_pairs_and_their_cost_whatever_they_show(world: World) -> None:
+    good = await world.converse(REFUND, control=True, more=("--round",))
+    await world.behave_like(green="scripted-fail-100")
+    bad = await world.converse(REFUND, control=True, more=("--round",))
+    for found, failed in ((good, 0), (bad, 2)):
+        pairs = [{"target": world.green.url, "pairs": 2, "failed": failed, "controlFailed": 0}]
+        assert (found.status, found.verdict["reason"], found.verdict["pairs"]) == (0, "RoundHad", pairs)
+    assert good.verdict["cost"] > bad.verdict["cost"] > 0
+    exposed = (await _exposition(world.green), await _exposition(world.blue))
+    assert good.verdict["cost"] <= sum(_cost(text) for text in exposed)
+
+
+def _cost(exposition: str) -> float:
+    """What all calls to models cost, by the server's own metrics."""
+    lines = (line for line in exposition.splitlines() if line.startswith("autogen_model_cost_total{"))
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
 async def test_a_fault_of_both_revisions_is_inconclusive(world: World) -> None:

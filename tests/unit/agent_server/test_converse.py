@@ -135,6 +135,32 @@ async def test_one_sample(serve: Serve, replies: list[Reply], options: dict[str,
     assert "sk-abc" not in str(sample.failures)
 
 
+COSTS: dict[str, tuple[list[Reply], dict[str, Any], float | None]] = {
+    "told": ([Reply(_good(agentteam={"stop_reason": "done", "speakers": [], "cost": 0.25}))], {}, 0.25),
+    "told by a failed run": ([Reply({**_failed("model_error"), "agentteam": {"cost": 0.5}}, 502)], {}, 0.5),
+    "not told by a failed run": ([Reply(_failed("model_error"), 502)], {}, None),
+    "turned away": ([Reply(_failed("queue_full"), 429)], {}, 0.0),
+    "never answered": ([Reply(gate=asyncio.Event())], {"timeout_seconds": 0.05}, None),
+    "negative": ([Reply({**_failed("model_error"), "agentteam": {"cost": -1}}, 502)], {}, None),
+    "no number": ([Reply({**_failed("model_error"), "agentteam": {"cost": "NaN"}}, 502)], {}, None),
+}
+
+
+@pytest.mark.parametrize(("replies", "options", "cost"), COSTS.values(), ids=COSTS.keys())
+async def test_what_a_sample_costs(
+    serve: Serve, replies: list[Reply], options: dict[str, Any], cost: float | None
+) -> None:
+    asked = await serve(*replies)
+    [had] = await _have(replace(OPTIONS, targets=(asked.url,), **options), GREETING)
+    assert (had.candidate[0].cost, had.candidate[0].costs_told) == (cost, True)
+
+
+async def test_a_server_that_tells_no_cost(serve: Serve) -> None:
+    asked = await serve()
+    [had] = await _have(replace(OPTIONS, targets=(asked.url,)), GREETING)
+    assert not had.candidate[0].costs_told
+
+
 async def test_a_server_that_is_none_of_ours(serve: Serve) -> None:
     asked = await serve(revision=None)
     [had] = await _have(replace(OPTIONS, targets=(asked.url,), revision=""), GREETING)
