@@ -1,8 +1,8 @@
 """A gate's verdict, as a Job leaves it behind: one JSON object, whole in the log and at most 4 KiB as last words.
 
 {"gate": str, "verdict": "Passed" | "Failed" | "Inconclusive", "passed": bool, "reason": CamelCase, "message": str,
-"value": str, "threshold": str, "samples": int, "tokens": int (where any were spent), "cost": number (where it is known),
-"pairs": [object, ...] (of a round), "results": [object, ...]}
+"value": str, "threshold": str, "samples": int, "tokens": int (where any were spent), "cost": number
+(where it is known), "pairs": [object, ...] (of a round), "results": [object, ...]}
 
 Texts of others come in through `one_line` or `quoted`: in one line, bounded, and without what looks like a secret.
 """

@@ -135,7 +135,13 @@ def test_the_examples_are_admitted(api_server: ApiServer, path: Path) -> None:
 
 def test_the_largest_team_stays_within_the_api_servers_cost_limit(api_server: ApiServer) -> None:
     models = [
-        {"name": f"{'m' * 60}{index:03}", "provider": "Replay", "replay": {"answers": ["x"]}} for index in range(20)
+        {
+            "name": f"{'m' * 60}{index:03}",
+            "provider": "Replay",
+            "replay": {"answers": ["x"]},
+            "price": {"inputPerMillionTokens": 1, "outputPerMillionTokens": 2},
+        }
+        for index in range(20)
     ]
     agents = [{"name": f"{'a' * 60}{index:03}", "model": models[-1]["name"]} for index in range(50)]
     manifest = team(
@@ -152,6 +158,7 @@ def test_the_largest_team_stays_within_the_api_servers_cost_limit(api_server: Ap
             "replicas": 500,
             "rollout": {
                 "traffic": {"steps": [{"weight": weight} for weight in range(20, 40)]},
+                "maxSyntheticCost": 10,
                 "conversations": [
                     {
                         "name": f"{'c' * 60}{index:03}",
@@ -162,6 +169,7 @@ def test_the_largest_team_stays_within_the_api_servers_cost_limit(api_server: Ap
                             "matches": "(a|b)" * 100,
                             "jsonSchema": "{}" + " " * 8190,
                         },
+                        "repeatDuringWatch": index == 19,
                     }
                     for index in range(20)
                 ],

@@ -12,8 +12,8 @@ from typing import Any
 
 import aiohttp
 
-from agent_server.api.middleware import REVISION_HEADER, SYNTHETIC_HEADER
 from agent_server.api.errors import EXTENSION
+from agent_server.api.middleware import REVISION_HEADER, SYNTHETIC_HEADER
 from agent_server.errors import ErrorCode
 from agent_server.golden.expectations import Answer, Failure
 from agent_server.verdict import one_line, quoted

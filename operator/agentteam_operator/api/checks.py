@@ -13,7 +13,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from agentteam_operator.api import check_conversations, check_metrics, check_rollout, check_team, check_workload
+from agentteam_operator.api import (
+    check_conversations,
+    check_metrics,
+    check_repeats,
+    check_rollout,
+    check_team,
+    check_workload,
+)
 from agentteam_operator.api.base import DNS_LABEL_PATTERN, ApiModel
 from agentteam_operator.api.conversations import Conversation, Expectation
 from agentteam_operator.api.field_problems import FieldProblem, Found, shorten
@@ -97,6 +104,7 @@ def check_spec(spec: AgentTeamSpec) -> Found:
     yield from _weights(spec)
     yield from check_conversations.check_speakers(spec.rollout, spec.team)
     yield from _unpriced(spec)
+    yield from check_repeats.check_prices(spec.rollout, spec.models)
 
 
 def _unpriced(spec: AgentTeamSpec) -> Found:
@@ -123,6 +131,11 @@ def _weights(spec: AgentTeamSpec) -> Found:
             )
 
 
+def _check_rollout(rollout: RolloutSettings) -> Found:
+    yield from check_conversations.check_size(rollout)
+    yield from check_repeats.check_repeats(rollout)
+
+
 def _nothing(_model: BaseModel) -> Found:
     yield from ()
 
@@ -143,7 +156,7 @@ _CHECKS: dict[type[BaseModel], Callable[[Any], Found]] = {
     HookJob: check_workload.check_hook_job,
     Volume: check_workload.check_volume,
     VolumeMount: check_workload.check_mount,
-    RolloutSettings: check_conversations.check_size,
+    RolloutSettings: _check_rollout,
     Conversation: check_conversations.check_conversation,
     Expectation: check_conversations.check_expectation,
     TrafficSettings: check_rollout.check_traffic,

@@ -80,11 +80,19 @@ class Conversation(ApiModel):
     """Share of the samples that must pass, rounded up to whole ones: 0.6 of 3 is 2."""
     expect: Expectation = Expectation()
     """What each sample must show; without it, an answer to each turn."""
+    repeat_during_watch: bool = False
+    """Whether it is had again and again with both revisions while both serve, for a team whose own runs are too few to
+    judge by. Needs maxSyntheticCost, and a price at each model."""
 
     @property
     def passes_needed(self) -> int:
         """The least number of samples that must pass."""
         return max(1, math.ceil(self.min_pass_rate * self.samples - _ROUNDING))
+
+    @property
+    def tolerated(self) -> float:
+        """The share of samples that may fail."""
+        return 1 - self.passes_needed / self.samples
 
     def to_json(self) -> str:
         """The conversation as it travels in an environment variable."""

@@ -11,6 +11,7 @@ from agentteam_operator.api.base import ATOMIC, SET, ApiModel, DnsLabel, Rule, l
 from agentteam_operator.api.conversations import Conversations
 from agentteam_operator.api.hooks import Hook
 from agentteam_operator.api.metrics import DEFAULT_METRICS, AnalysisMetric
+from agentteam_operator.api.repeat_rules import REPEAT_RULES
 
 MAX_QUERIES = 10
 TOO_MANY_QUERIES = f"at most {MAX_QUERIES} metrics may have a query: remove some"
@@ -117,6 +118,8 @@ class AnalysisSettings(ApiModel):
 class RolloutSettings(ApiModel):
     """How a change goes out, how it is judged, and when it is taken back."""
 
+    rules: ClassVar[tuple[Rule, ...]] = REPEAT_RULES
+
     ready_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
     """Longest time for the new pods to get ready, in seconds; then the change is rolled back."""
     hooks: Annotated[tuple[Hook, ...], Field(max_length=10, json_schema_extra=list_map("name"))] = ()
@@ -126,6 +129,9 @@ class RolloutSettings(ApiModel):
     Empty: none."""
     conversations_timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] = 600
     """Longest time for all golden conversations together, in seconds; then they have failed."""
+    max_synthetic_cost: Annotated[float, Field(gt=0, le=1_000_000_000)] | None = None
+    """Most that the conversations repeated during one rollout's watch may cost, both revisions' runs together, in the
+    currency of models[].price. No round of them begins that could pass it."""
     health: HealthGate = HealthGate()
     """The health gate: before any traffic, and again for all pods once they have all of it."""
     traffic: TrafficSettings = TrafficSettings()

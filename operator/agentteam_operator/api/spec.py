@@ -9,6 +9,7 @@ from pydantic import Field
 from agentteam_operator.api.base import ApiModel, Rule, list_map
 from agentteam_operator.api.models import PRICE_MEND, ModelSpec
 from agentteam_operator.api.pod import PodSettings
+from agentteam_operator.api.repeat_rules import IN_SPEC, NEEDS_PRICE
 from agentteam_operator.api.rollout import RolloutSettings
 from agentteam_operator.api.team import RunsSettings, TeamSpec, TelemetrySettings
 from agentteam_operator.api.weight_rule import WEIGHTS_CAN_BE_MADE
@@ -106,6 +107,12 @@ class AgentTeamSpec(RevisionSpec):
             "!self.rollout.analysis.metrics.exists(m, m.name == 'costPerRun') || self.models.all(m, has(m.price))",
             f"metric costPerRun needs the price of each model: {PRICE_MEND}",
             message_expression=f"'metric costPerRun needs the price of model ' + {_UNPRICED}.name + ': {PRICE_MEND}'",
+            field_path=".models",
+        ),
+        Rule(
+            f"!{IN_SPEC} || self.models.all(m, has(m.price))",
+            f"a model {NEEDS_PRICE}",
+            message_expression=f"'model ' + {_UNPRICED}.name + ' {NEEDS_PRICE}'",
             field_path=".models",
         ),
     )

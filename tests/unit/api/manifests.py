@@ -19,6 +19,8 @@ MINIMAL: Document = {
 }
 """The least that makes a team."""
 
+_FREE = {"inputPerMillionTokens": 0, "outputPerMillionTokens": 0}
+
 FULL: Document = {
     "apiVersion": "agentteam.dev/v1alpha1",
     "kind": "AgentTeam",
@@ -44,7 +46,7 @@ FULL: Document = {
                 "timeoutSeconds": 30,
                 "price": {"inputPerMillionTokens": 2.5, "outputPerMillionTokens": 10},
             },
-            {"name": "script", "provider": "Replay", "replay": {"answers": ["one", "two"]}},
+            {"name": "script", "provider": "Replay", "replay": {"answers": ["one", "two"]}, "price": _FREE},
         ],
         "team": {
             "type": "Selector",
@@ -127,6 +129,7 @@ FULL: Document = {
                     "name": "refund",
                     "turns": [{"user": "I want my money back"}, {"user": "Order 17"}],
                     "samples": 5,
+                    "repeatDuringWatch": True,
                     "minPassRate": 0.8,
                     "expect": {
                         "contains": ["order 17"],
@@ -142,6 +145,7 @@ FULL: Document = {
                 }
             ],
             "conversationsTimeoutSeconds": 300,
+            "maxSyntheticCost": 2.5,
             "hooks": [
                 {
                     "name": "smoke",

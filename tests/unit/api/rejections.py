@@ -46,6 +46,20 @@ def _conversation(**fields: object) -> Document:
     return team({"rollout": {"conversations": [entry]}})
 
 
+def _conversation_settings(conversation: dict[str, Any], **rollout: object) -> Document:
+    """The first of two conversations is plain, so that a message must find the right one."""
+    entries = [{"name": name, "turns": [{"user": "my money back"}]} for name in ("greet", "refund")]
+    return team({"rollout": {"conversations": [entries[0], {**entries[1], **conversation}], **rollout}})
+
+
+def _repeated(**rollout: object) -> Document:
+    """A conversation that is repeated, by a team whose model has a price."""
+    found = _conversation_settings({"repeatDuringWatch": True}, **rollout)
+    price = {"inputPerMillionTokens": 2.5, "outputPerMillionTokens": 10}
+    found["spec"]["models"] = [{**model, "price": price} for model in found["spec"]["models"]]
+    return found
+
+
 def _hook(**fields: object) -> Document:
     return team({"rollout": {"hooks": [{"name": "smoke", "job": {"image": "smoke:1", **fields}}]}})
 
@@ -537,6 +551,34 @@ REJECTIONS = (
         for name in ("errorRate", "slowness")
     ),
     # spec.rollout.conversations
+    Rejection(
+        "repeated conversation without a cap",
+        _repeated(),
+        "spec.rollout.conversations",
+        "conversation refund is repeated during the watch, which costs: set maxSyntheticCost to the most that it may "
+        "cost",
+    ),
+    Rejection(
+        "repeated conversation with mode Immediate",
+        _repeated(maxSyntheticCost=2, traffic={"mode": "Immediate"}),
+        "spec.rollout.traffic",
+        "conversation refund is repeated while both revisions serve, which they never do with mode Immediate: set mode "
+        "to Gradual",
+    ),
+    Rejection(
+        "repeated conversation without a watch",
+        _repeated(maxSyntheticCost=2, watchSeconds=0),
+        "spec.rollout.watchSeconds",
+        "conversation refund is repeated during the watch, but watchSeconds is 0: set watchSeconds to how long it may "
+        "take",
+    ),
+    Rejection(
+        "repeated conversation without a price",
+        _conversation_settings({"repeatDuringWatch": True}, maxSyntheticCost=2),
+        "spec.models",
+        "model main has no price, so that nobody knows what repeatDuringWatch costs: set its price, or remove "
+        "repeatDuringWatch",
+    ),
     Rejection(
         "hook sets a variable of the operator",
         _hook(env=[{"name": "PREVIEW_URL", "value": "http://elsewhere"}]),

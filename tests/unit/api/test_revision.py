@@ -26,9 +26,12 @@ def _spec(patch: Document | None = None) -> AgentTeamSpec:
     return AgentTeamSpec.parse(merged(MINIMAL["spec"], patch or {}))
 
 
-def _unpriced(spec: Document) -> Document:
-    """The spec as it was before models had a price."""
-    models = [{field: value for field, value in model.items() if field != "price"} for model in spec["models"]]
+def _unpriced(spec: Document, *but: str) -> Document:
+    """The spec as it was before models had a price; those named have theirs."""
+    models = [
+        {field: value for field, value in model.items() if field != "price" or model["name"] in but}
+        for model in spec["models"]
+    ]
     return {**spec, "models": models}
 
 
@@ -36,7 +39,7 @@ _SCRIPTED = MINIMAL["spec"]["models"][0]
 FROZEN = {
     "minimal": (MINIMAL["spec"], "c7c7bdd189"),
     "full": (_unpriced(FULL["spec"]), "a04b488141"),
-    "full, with a price": (FULL["spec"], "2a0b099409"),
+    "full, with a price": (_unpriced(FULL["spec"], "main"), "2a0b099409"),
     "with a version": (merged(MINIMAL["spec"], {"version": "1.4.0"}), "41f35ea5e9"),
     "with text beyond ASCII": (
         merged(
