@@ -26,6 +26,14 @@ class Behaviour:
     """Its checks fail once it has all the traffic."""
     shares_faults: bool = False
     """Its golden conversations fail, and those of the old revision, too."""
+    sample_failures: float = 0.0
+    """Share of samples that fail in each round of the watch."""
+    both_fail_samples: bool = False
+    """As many of the old revision's fail; else none."""
+    conversations_cost: float | None = 0.1
+    """What all golden conversations of one Job cost; None: nobody says."""
+    rounds_end: bool = True
+    """Else the Job of a round of the watch leaves no word."""
     error_share: float = 0.0
     """Share of its runs that fail."""
     run_seconds: float = 0.4

@@ -7,10 +7,12 @@ short delay of its own, as its real counterpart does.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from functools import partial
 
+from agentteam_operator.api.conversations import ENVIRONMENT_PREFIX
 from agentteam_operator.core import names
 from agentteam_operator.kube import resources
 
@@ -285,9 +287,12 @@ class Controllers:
         good = {names.CHECK_HEALTH: behaviour.healthy, names.CHECK_CONVERSATIONS: behaviour.converses}
         passed = good.get(check, behaviour.passes_hooks) and not (alone and behaviour.spoilt_by_traffic)
         passed = passed and job["metadata"]["name"] not in self.disturbed_jobs
+        if check == names.CHECK_ROUND:
+            return _round_verdict(job, behaviour)
         if check == names.CHECK_CONVERSATIONS and behaviour.shares_faults:
             return False, {"verdict": "Inconclusive", "reason": "SharedFault", "message": "both revisions fail"}
-        return passed, {"message": f"{check} passed" if passed else f"{check}: 401 Unauthorized"}
+        cost = {} if behaviour.conversations_cost is None else {"cost": behaviour.conversations_cost}
+        return passed, {"message": f"{check} passed" if passed else f"{check}: 401 Unauthorized", **cost}
 
     def _forget_job(self, uid: str, name: str) -> None:
         job = self.server.objects.get(("Job", name))
@@ -315,6 +320,29 @@ class Controllers:
         service = self.server.objects.get(("Service", names.active_service(team)))
         selector = service["spec"].get("selector") if service else None
         return bool(selector) and any(matches(selector or {}, pod) for pod in self.pods_of(deployment))
+
+
+def _round_verdict(job: JsonObject, behaviour: Behaviour) -> tuple[bool, JsonObject]:
+    """What a round of the watch tells: the samples go to the targets in turn."""
+    if not behaviour.rounds_end:
+        return False, {}
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    arguments: list[str] = container["args"]
+    targets = [value for option, value in itertools.pairwise(arguments) if option == "--target"]
+    variables = [entry["value"] for entry in container["env"] if entry["name"].startswith(ENVIRONMENT_PREFIX)]
+    samples = sum(json.loads(value)["samples"] for value in variables)
+    pairs = [
+        {
+            "target": target,
+            "pairs": had,
+            "failed": round(had * behaviour.sample_failures),
+            "controlFailed": round(had * behaviour.sample_failures) if behaviour.both_fail_samples else 0,
+        }
+        for index, target in enumerate(targets)
+        if (had := len(range(index, samples, len(targets))))
+    ]
+    cost = {} if behaviour.conversations_cost is None else {"cost": behaviour.conversations_cost}
+    return True, {"reason": "RoundHad", "message": "a round was had", "pairs": pairs, **cost}
 
 
 def _pod_of_job(job: JsonObject) -> str:

@@ -22,6 +22,7 @@ from tests.simulation.meddling import (
 )
 from tests.simulation.ordered import ORDERS, PAUSES, REFUSED
 from tests.simulation.refusals import REFUSALS
+from tests.simulation.repeated import REPEATED_CONVERSATIONS
 from tests.simulation.scenario import (
     End,
     Scenario,
@@ -303,6 +304,7 @@ ALL = {
         *LOST_PODS,
         *TOLD,
         *OPERATORS,
+        *REPEATED_CONVERSATIONS,
         *EVERY_RULE,
     )
 }

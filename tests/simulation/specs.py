@@ -17,6 +17,8 @@ WATCH_SECONDS = 10
 SETTLE_SECONDS = 5
 DRAIN_SECONDS = 5
 
+PRICE = {"inputPerMillionTokens": 1, "outputPerMillionTokens": 2}
+
 STEPS = ({"weight": 25, "holdSeconds": 5}, {"weight": 50, "holdSeconds": 0})
 
 
@@ -25,7 +27,7 @@ def spec(version: str, *, rollout: object = None, **fields: object) -> dict[str,
     name, more = version.removesuffix("+"), version.endswith("+")
     document = {
         "version": name,
-        "models": [{"name": "main", "provider": "Replay", "replay": {"answers": ["hello"]}}],
+        "models": [{"name": "main", "provider": "Replay", "replay": {"answers": ["hello"]}, "price": PRICE}],
         "team": {
             "type": "RoundRobin",
             "maxTurns": 2,

@@ -14,6 +14,7 @@ from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.base import LenientModel, Time
 from agentteam_operator.api.incident_status import MAX_NOTICES, IncidentStatus, NoticeStatus
 from agentteam_operator.api.rollout import TrafficMode
+from agentteam_operator.api.rounds_status import RoundsStatus
 from agentteam_operator.api.storable import MAX_TALLY, Tally, Words
 
 MAX_TRANSITIONS = 20
@@ -178,6 +179,9 @@ class RolloutStatus(LenientModel):
         description="The last steps of the rollouts just before, until people have surely been told of them.",
     )
     analysis: AnalysisStatus | None = Field(default=None, description="The running judgement's state.")
+    rounds: RoundsStatus | None = Field(
+        default=None, description="The golden conversations that are repeated during the watch."
+    )
 
 
 class RevisionStatus(LenientModel):

@@ -219,12 +219,15 @@ def _unless_unread(
     )
 
 
-def enough(judgement: Judgement, settings: AnalysisSettings) -> bool:
-    """Whether a traffic step may advance: green has answered often enough, is seen now, and isn't held or hanging."""
+def enough(judgement: Judgement, settings: AnalysisSettings, *, stood_in: int = 0) -> bool:
+    """Whether a traffic step may advance: green has answered often enough, is seen now, and isn't held or hanging.
+
+    `stood_in` answers to others than people count for a team that has too few of its own.
+    """
     state = judgement.state
     holding = any(found.verdict in {Verdict.PENDING, Verdict.FAILED} for found in judgement.verdicts)
     return (
-        state.green.finished >= settings.min_samples
+        max(state.green.finished, stood_in) >= settings.min_samples
         and not holding
         and not judgement.unseen
         and not state.consecutive_errors

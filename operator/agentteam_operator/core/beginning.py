@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentteam_operator.api.status import MAX_TRANSITIONS, Phase, RolloutStatus, Transition
-from agentteam_operator.core import timing
+from agentteam_operator.core import rounds, timing
 from agentteam_operator.core.difference import only_operational
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.plan import events
@@ -23,6 +23,7 @@ def begun(view: View) -> RolloutStatus:
         started_at=view.now,
         attempt=_first_attempt(view),
         phase_started_at=view.now,
+        rounds=rounds.carried(view.rollout, view.observed.target),
     )
 
 

@@ -30,7 +30,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agentteam_operator.api.status import Phase
-from agentteam_operator.core import actions, held, incidents, last_verdicts, notices, plan, timing, verdicts
+from agentteam_operator.core import (
+    actions,
+    held,
+    incidents,
+    last_verdicts,
+    notices,
+    plan,
+    round_starts,
+    timing,
+    verdicts,
+)
 from agentteam_operator.core.adopt import adopted
 from agentteam_operator.core.beginning import begun, restarted_clock
 from agentteam_operator.core.conditions import summarize
@@ -217,7 +227,7 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
     spec = held.spec_in_force(observed)
     view = View(observed=observed, environment=environment, now=now, spec=spec, status=observed.status)
     if not view.spec.suspend:
-        view = advance(verdicts.judge(actions.heard(adopted(view))))
+        view = round_starts.update(advance(verdicts.judge(actions.heard(adopted(view)))))
     view = view.with_status(summarize(view))
     if view.spec.suspend:
         view = notices.with_outcomes(view)

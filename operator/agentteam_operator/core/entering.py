@@ -95,6 +95,7 @@ def _of_what_serves(rollout: RolloutStatus, active: str) -> RolloutStatus:
             "base_revision": "",
             "gates": [],
             "analysis": None,
+            "rounds": None,
             "transitions": [*named, completed],
         }
     )

@@ -66,8 +66,12 @@ def metric_of(settings: AnalysisSettings, name: MetricName) -> AnalysisMetric | 
 
 def log_threshold(settings: AnalysisSettings) -> float:
     """What log E must exceed for a verdict, alpha being shared by all tests that run."""
-    tests = sum(_tests_of(metric) for metric in settings.metrics)
-    return sequential.log_threshold(settings.alpha, max(tests, 1))
+    return sequential.log_threshold(settings.alpha, tests_of(settings))
+
+
+def tests_of(settings: AnalysisSettings) -> int:
+    """How many tests of the metrics share alpha."""
+    return max(sum(_tests_of(metric) for metric in settings.metrics), 1)
 
 
 def _tests_of(metric: AnalysisMetric) -> int:

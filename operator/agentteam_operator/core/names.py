@@ -100,7 +100,11 @@ def check_job(team: str, revision: str, check: str, attempt: int = 1) -> str:
 
 CHECK_HEALTH = "health"
 CHECK_CONVERSATIONS = "conversations"
-_JOB_SLUGS = {CHECK_HEALTH: "health", CHECK_CONVERSATIONS: "tests"}
+CHECK_ROUND = "round"
+"""Golden conversations repeated during the watch; its Jobs are numbered by the rounds."""
+GATE_ROUNDS = "repeatedConversations"
+"""The gate that all rounds make together."""
+_JOB_SLUGS = {CHECK_HEALTH: "health", CHECK_CONVERSATIONS: "tests", CHECK_ROUND: "round"}
 
 
 def server_selector(team: str, revision: str | None = None) -> dict[str, str]:

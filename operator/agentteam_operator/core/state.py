@@ -13,6 +13,7 @@ from typing import Any
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.api.validation import FieldProblem
+from agentteam_operator.core.pairs import PairsObserved
 from agentteam_operator.core.telling import Delivery, NotifierFacts, Notify
 
 Manifest = Mapping[str, Any]
@@ -127,6 +128,10 @@ class JobObserved:
     value: str = ""
     threshold: str = ""
     samples: int = 0
+    cost: float | None = None
+    """What the conversations cost; None where it isn't known."""
+    pairs: tuple[PairsObserved, ...] = ()
+    """Of a round of the watch: what is to be counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from agentteam_operator.api.status import Phase
-from agentteam_operator.core import checks, incidents, names
+from agentteam_operator.core import checks, incidents, names, round_starts
 from agentteam_operator.core.gates import intent, judgement, pods, traffic
 from agentteam_operator.core.view import View
 
@@ -67,6 +67,8 @@ def next_look_seconds(view: View) -> float | None:
     if view.in_progress and view.green:
         replaced = timedelta(seconds=traffic.REPLACED_WITHIN_SECONDS)
         moments += [pod.created_at + replaced for pod in view.green.pods if not pod.ready]
+    rounds_due = round_starts.next_look_seconds(view)
+    moments += [] if rounds_due is None else [_seconds_after(view.now, rounds_due)]
     ahead = ((due - view.now).total_seconds() for due in moments if due and due > view.now)
     return min((*ahead, *incidents.next_look_seconds(view)), default=None)
 

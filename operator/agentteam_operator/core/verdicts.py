@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agentteam_operator.api.status import MAX_GATES, AgentTeamStatus, GateStatus, Phase, RolloutStatus, Verdict
-from agentteam_operator.core import analysis, checks
+from agentteam_operator.core import analysis, checks, round_verdict, rounds
 from agentteam_operator.core.gates import Finding, judgement
 from agentteam_operator.core.gates import checks as checks_gate
 from agentteam_operator.core.metric_verdict import NO_CONTROL, UNREADABLE
 from agentteam_operator.core.queries import NOT_ASKED
+from agentteam_operator.core.round_verdict import STOOD_IN
 from agentteam_operator.core.state import PodObserved, RevisionObserved
 from agentteam_operator.core.view import JUDGED, View
 
@@ -35,14 +36,15 @@ NO_VERDICT = frozenset({"Superseded", "Aborted"})
 
 def judge(view: View) -> View:
     """The view with the checks' verdicts, and the metrics' when the candidate serves and there are metrics."""
-    view = _with_gates(view, tuple(_checked(view)))
+    view = rounds.looked_at(_with_gates(view, tuple(_checked(view))))
     rollout = view.rollout
     if rollout is None or rollout.phase not in JUDGED or view.awaits_first_traffic:
         return view
     if not judgement.judged(view):
-        return _with_gates(view, () if not view.has_base or rollout.gates_skipped else (_skipped(view),))
+        view = _with_gates(view, () if not view.has_base or rollout.gates_skipped else (_skipped(view),))
+        return _told(replace(view, judgement=round_verdict.alone(view)))
     found = analysis.judge(
-        view.settings.analysis,
+        round_verdict.metrics_settings(view.settings),
         rollout.analysis or analysis.AnalysisStatus(),
         view.observed.snapshot,
         blue=_colour(view, view.blue, view.full_size),
@@ -52,8 +54,14 @@ def judge(view: View) -> View:
     )
     update = {"analysis": found.state, **_clocks(view, rollout, found)}
     status = view.status.model_copy(update={"rollout": rollout.model_copy(update=update)})
-    view = replace(view.with_status(status), judgement=found)
-    return _with_gates(view, tuple(_gate(view, verdict) for verdict in found.verdicts if _is_news(view, verdict)))
+    view = view.with_status(status)
+    return _told(replace(view, judgement=round_verdict.weighed(view, found)))
+
+
+def _told(view: View) -> View:
+    """The view with the judgement's verdicts as gates."""
+    found = view.judgement.verdicts if view.judgement else ()
+    return _with_gates(view, tuple(_gate(view, verdict) for verdict in found if _is_news(view, verdict)))
 
 
 def _checked(view: View) -> Iterator[GateStatus]:
@@ -86,6 +94,8 @@ def _is_news(view: View, found: analysis.MetricVerdict) -> bool:
     if held is None or found.verdict is Verdict.FAILED:
         return True
     if found.reason == NOT_ASKED:
+        return False
+    if found.verdict is Verdict.INCONCLUSIVE and view.committed and held.reason == STOOD_IN:
         return False
     if found.reason == NO_CONTROL:
         return held.reason == UNREADABLE
@@ -162,7 +172,7 @@ def _skipped(view: View) -> GateStatus:
 def record(view: View, to: Phase, found: Finding) -> AgentTeamStatus:
     """The status with the verdict of the gate that the phase being left stands for."""
     source = view.phase
-    view = _with_gates(view, tuple(_checked(view)))  # a phase may be entered and left in one tick
+    view = rounds.looked_at(_with_gates(view, tuple(_checked(view))))  # a phase may be entered and left in one tick
     failed = to in {Phase.ROLLING_BACK, Phase.FAILED}
     if failed and found.reason in _LATE:
         return _with_gates(view, tuple(_late(view, found))).status

@@ -263,6 +263,8 @@ def _job(name: str, job: Manifest, objects: Objects, event_words: Mapping[str, s
         value=verdict.value,
         threshold=verdict.threshold,
         samples=verdict.samples,
+        cost=verdict.cost,
+        pairs=verdict.pairs,
     )
 
 

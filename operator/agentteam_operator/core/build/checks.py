@@ -16,6 +16,9 @@ from agentteam_operator.core.state import Manifest, TeamRef
 HEALTH_TIMEOUT_SECONDS = 10
 """Longest time for one pod's answer to one health check."""
 
+MAX_TARGETS = 20
+"""Most of a revision's pods that one round of a watch asks, so that what it says of each fits its last words."""
+
 START_ALLOWANCE_SECONDS = 60
 """For scheduling, pulling the image (which the candidate's nodes have) and starting."""
 
@@ -61,10 +64,18 @@ def conversations(
     addresses: Sequence[str],
     control: Sequence[str],
     attempt: int,
+    check: str = names.CHECK_CONVERSATIONS,
 ) -> Manifest:
-    """The Job that holds the golden conversations with the pods at `addresses`, and with `control`, the old ones."""
+    """The Job that holds the golden conversations with the pods at `addresses`, and with `control`, the old ones.
+
+    With `check` CHECK_ROUND it is the round of a watch of number `attempt`, with a few pods, others each time.
+    """
+    of_watch = check == names.CHECK_ROUND
+    if of_watch:
+        addresses, control = in_turn(addresses, attempt), in_turn(control, attempt)
     arguments = [
         "converse",
+        *(["--round"] if of_watch else []),
         *_targets("--target", addresses),
         *_targets("--control", control),
         *("--deadline-seconds", str(timeout_seconds)),
@@ -78,11 +89,20 @@ def conversations(
     return job.build(
         team,
         document,
-        names.CHECK_CONVERSATIONS,
+        check,
         {**container, "env": [*container["env"], *variables]},
         deadline_seconds=conversations_deadline_seconds(timeout_seconds),
         attempt=attempt,
     )
+
+
+def in_turn(addresses: Sequence[str], number: int) -> list[str]:
+    """`MAX_TARGETS` of the addresses at most, from another one on each round: in the end each is asked as often."""
+    if not addresses:
+        return []
+    step = MAX_TARGETS if len(addresses) > MAX_TARGETS else 1
+    first = (number - 1) * step % len(addresses)
+    return [*addresses[first:], *addresses[:first]][:MAX_TARGETS]
 
 
 def conversations_deadline_seconds(timeout_seconds: int) -> int:

@@ -75,6 +75,6 @@ def build(
 def _pod_security_context(check: str) -> dict[str, Any]:
     """The `restricted` Pod Security Standard; a hook's image may bring a user of its own, as long as it isn't root."""
     context = common.pod_security_context()
-    if check in {names.CHECK_HEALTH, names.CHECK_CONVERSATIONS}:
+    if check in {names.CHECK_HEALTH, names.CHECK_CONVERSATIONS, names.CHECK_ROUND}:
         return context
     return {key: context[key] for key in ("runAsNonRoot", "seccompProfile")}

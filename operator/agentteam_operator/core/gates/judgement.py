@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentteam_operator.api.rollout import InconclusiveAction, TrafficMode
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
-from agentteam_operator.core import analysis, checks, queries
+from agentteam_operator.core import analysis, checks, queries, round_verdict
 from agentteam_operator.core.gates import Finding, intent
 from agentteam_operator.core.gates.asking import PAUSED, asking
 from agentteam_operator.core.gates.pods import ready, too_few_words
@@ -72,7 +72,12 @@ def acquitted_in_pause(view: View) -> Finding | None:
 def _acquitted_since(view: View) -> Finding | None:
     if view.judgement is None or _watched_seconds(view) < view.settings.watch_seconds:
         return None
-    return acquitted(view) if analysis.enough(view.judgement, view.settings.analysis) else None
+    return acquitted(view) if _enough(view, view.judgement) else None
+
+
+def _enough(view: View, judgement: analysis.Judgement) -> bool:
+    """The candidate has answered often enough: people, or golden conversations where people are too few."""
+    return analysis.enough(judgement, view.settings.analysis, stood_in=round_verdict.stands_in(view))
 
 
 def step_held(view: View) -> Finding | None:
@@ -83,7 +88,7 @@ def step_held(view: View) -> Finding | None:
         return Finding("StepHeld", f"reached {view.weight_percent} %, which isn't to be held")
     if not judged(view) or _nothing_to_judge(view):
         return Finding("StepHeld", f"held {view.weight_percent} % for {view.step.hold_seconds:g} s")
-    if view.judgement is None or not analysis.enough(view.judgement, view.settings.analysis):
+    if view.judgement is None or not _enough(view, view.judgement):
         return None
     return Finding("StepHeld", f"held {view.weight_percent} % for {view.step.hold_seconds:g} s, no worse so far")
 
@@ -156,6 +161,8 @@ def undecided(view: View) -> Finding | None:
         return None
     if checks.unfinished(view) and not view.overdue:  # they have a time of their own, and may decide it
         return None
+    if round_verdict.still_to_come(view):
+        return None
     if queries.unasked(view.settings.analysis, view.observed.snapshot) and not view.overdue:
         return None  # this process has just begun to ask
     return None if _only_time_is_missing(view) else Finding("Inconclusive", _undecided_words(view, view.rollout))
@@ -165,7 +172,7 @@ def _only_time_is_missing(view: View) -> bool:
     """Nothing is open but the time without answers or traffic: until the deadline it is made up for."""
     if view.overdue or view.phase is Phase.SHIFTING or view.judgement is None:
         return False
-    short = bool(view.stray_pods) or _watched_seconds(view) < _due_seconds(view)
+    short = bool(view.stray_pods) or _watched_seconds(view) < due_seconds(view)
     return short and analysis.overall(view.judgement) is Verdict.PASSED
 
 
@@ -177,7 +184,7 @@ def _undecided_words(view: View, rollout: RolloutStatus) -> str:
     if view.phase is not Phase.SETTLING and (strays := stray_words(view)):
         said.insert(0, strays)
     if not said and rollout.judged_seconds:
-        watched_for = f"{rollout.judged_seconds:.0f} of {_due_seconds(view):g} s"
+        watched_for = f"{rollout.judged_seconds:.0f} of {due_seconds(view):g} s"
         said = [f"nothing speaks against it, but it was watched for {watched_for}"]
     return "; ".join(said) or "Prometheus has given no answer yet"
 
@@ -190,7 +197,7 @@ def _each_once(said: list[tuple[str, str]]) -> list[str]:
     return [f"{', '.join(names)}: {message}" for message, names in names_by_message.items()]
 
 
-def _due_seconds(view: View) -> float:
+def due_seconds(view: View) -> float:
     """How long this phase's judgement takes, when there are answers."""
     if view.phase is Phase.SHIFTING:
         return view.step.hold_seconds + view.settings.watch_seconds
@@ -206,7 +213,7 @@ def _seconds_since_due(view: View) -> float:
     attended = view.rollout.attended_seconds
     if view.phase is Phase.SHIFTING:  # pods were waited for first
         attended = min(attended, view.elapsed(view.rollout.step_started_at))
-    return attended - _due_seconds(view)
+    return attended - due_seconds(view)
 
 
 def _undecided_means(view: View, action: InconclusiveAction) -> Finding | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from agentteam_operator.api.hooks import HookStage
 from agentteam_operator.api.revision import RevisionDocument
 from agentteam_operator.api.status import Phase
-from agentteam_operator.core import checks, names
+from agentteam_operator.core import checks, names, rounds
 from agentteam_operator.core.build import checks as build
 from agentteam_operator.core.plan.revisions import document_of
 from agentteam_operator.core.state import Action, CreateObject, Manifest, RevisionObserved
@@ -17,25 +17,31 @@ from agentteam_operator.core.view import BEFORE_TRAFFIC, View
 def creations(view: View) -> Iterator[Action]:
     """Jobs that aren't there yet and can begin."""
     rollout, wanted = view.rollout, _missing(view)
-    if rollout is None or not wanted:
+    if rollout is None or not (wanted or _lacks_round(view)):
         return
     document = document_of(view, rollout.revision, view.green)
     if document is not None:
         yield from (CreateObject(_manifest(view, check, document, rollout.attempt)) for check in wanted)
+        if _lacks_round(view):
+            yield CreateObject(_round(view, document))
 
 
 def lacks_document(view: View) -> bool:
     """A Job is to be made as the candidate's ConfigMap says, which only a live read tells."""
-    return bool(_missing(view)) and view.green is not None and bool(view.green.config_uid) and not view.green.document
+    green, wanted = view.green, bool(_missing(view)) or _lacks_round(view)
+    return wanted and green is not None and bool(green.config_uid) and not green.document
 
 
 def kept_jobs(view: View) -> set[str]:
     """Names of the Jobs that stay: those of the present phase, and those that failed while nothing newer is tried."""
     kept = checks.job_names(view, checks.wanted(view))
+    kept |= {rounds.job_name(view)} if rounds.is_running(view) else set()
     if view.phase in {Phase.ROLLING_BACK, Phase.ROLLED_BACK, Phase.FAILED}:
         for name in checks.job_names(view, checks.every(view)):
             job = view.observed.jobs.get(name)
             kept |= {name} if job and job.finished and not job.succeeded else set()
+        last = view.observed.jobs.get(rounds.job_name(view))
+        kept |= {rounds.job_name(view)} if last and last.finished else set()  # whatever it showed, it may say why
     return kept
 
 
@@ -71,6 +77,25 @@ def _manifest(view: View, check: str, document: RevisionDocument, attempt: int) 
             attempt=attempt,
         )
     return build.health(team, document, settings.health, addresses=_addresses(view.green), attempt=attempt)
+
+
+def _lacks_round(view: View) -> bool:
+    """A round runs, and its Job isn't there, or not yet."""
+    missing = rounds.is_running(view) and rounds.job_name(view) not in view.observed.jobs
+    return missing and bool(rounds.addresses(view.green)) and bool(rounds.addresses(view.blue))
+
+
+def _round(view: View, document: RevisionDocument) -> Manifest:
+    return build.conversations(
+        view.observed.team,
+        document,
+        rounds.wanted(view),
+        timeout_seconds=view.settings.conversations_timeout_seconds,
+        addresses=rounds.addresses(view.green),
+        control=rounds.addresses(view.blue),
+        attempt=rounds.state_of(view).begun,
+        check=names.CHECK_ROUND,
+    )
 
 
 def _addresses(revision: RevisionObserved | None) -> list[str]:
