@@ -24,6 +24,7 @@ from tests.simulation.faults import Fault
 from tests.simulation.operator_process import CATCH_UP_SECONDS, NEVER, RESTART_SECONDS, RESYNC_SECONDS, STALL_SECONDS
 from tests.simulation.past import Change, JsonObject
 from tests.simulation.pods import is_ready
+from tests.simulation.round_invariants import a_round_is_left_running, dear_rounds, several_rounds_run, wrong_rounds
 from tests.simulation.world import TEAM, Violation, World
 
 REACTION_SECONDS = 2.0
@@ -441,7 +442,18 @@ def every_fault_is_an_incident(watch: Invariants, change: Change) -> None:
             raise broken("every_fault_is_an_incident", f"{entry.reason} at {entry.at}")
 
 
+def rounds_are_had_one_by_one_within_the_cap(watch: Invariants, change: Change) -> None:
+    """Golden conversations of the watch: each round is counted once at most, and none begins beyond the cap."""
+    problems = [several_rounds_run(watch.world), dear_rounds(watch.world)]
+    if change.resource.kind == names.KIND and change.after is not None and watch.statuses:
+        before = watch.statuses[-2] if len(watch.statuses) > 1 else None
+        problems += wrong_rounds(before, watch.statuses[-1])
+    for problem in filter(None, problems):
+        raise broken("rounds_are_had_one_by_one_within_the_cap", problem)
+
+
 STATE_CHECKS = (
+    rounds_are_had_one_by_one_within_the_cap,
     every_fault_is_an_incident,
     pod_templates_never_change,
     nothing_shrinks_on_trial,
@@ -512,6 +524,7 @@ def the_way_back_waits(world: World) -> bool:
 
 LASTING = {
     "the_way_back_waits": the_way_back_waits,
+    "a_round_is_left_running": a_round_is_left_running,
     "who_was_told_is_not_written_down": who_was_told_is_not_written_down,
     "traffic_is_left_in_the_dark": traffic_is_left_in_the_dark,
     "traffic_drifts": traffic_drifts,

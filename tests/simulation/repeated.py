@@ -63,13 +63,13 @@ REPEATED_CONVERSATIONS = (
     _quiet("repeated-rounds-never-had", rolled_back("Inconclusive"), two=DEAD_ROUNDS, rollout=ASKING_NOBODY),
     _quiet("repeated-cost-untold", rolled_back("Inconclusive"), two=COST_UNTOLD, rollout=ASKING_NOBODY),
     _quiet("repeated-aborted", rolled_back("Aborted"), then=(
-        Step(after(32, in_phase(Phase.WATCHING)), annotate("abort", "2")),
+        Step(after(29, in_phase(Phase.WATCHING)), annotate("abort", "2")),
     )),
     _quiet("repeated-superseded", SUPERSEDED, then=(
-        Step(after(32, in_phase(Phase.WATCHING)), apply("3", rollout=REPEATED)),
+        Step(after(29, in_phase(Phase.WATCHING)), apply("3", rollout=REPEATED)),
     )),
     _quiet("repeated-no-longer-wanted", then=(
-        Step(after(32, in_phase(Phase.WATCHING)), apply("2", rollout={"analysis": {"onInconclusive": "Promote"}})),
+        Step(after(29, in_phase(Phase.WATCHING)), apply("2", rollout={"analysis": {"onInconclusive": "Promote"}})),
     )),
     replace(_quiet("repeated-by-two-operators"), operators=2),
     replace(

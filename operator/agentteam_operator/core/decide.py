@@ -38,6 +38,7 @@ from agentteam_operator.core import (
     notices,
     plan,
     round_starts,
+    rounds,
     timing,
     verdicts,
 )
@@ -246,13 +247,15 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
 def _is_weighty(view: View) -> bool:
     """What was decided in this tick mustn't rest on a cache that missed something.
 
-    At the beginning of a rollout names may be taken; and a candidate isn't given up for what nobody has told yet.
+    At the beginning of a rollout names may be taken; and neither a candidate nor a round of golden conversations is
+    given up for what nobody has told yet.
     """
     rollout = view.rollout
     if rollout is None:
         return False
     news = [entry.phase for entry in rollout.transitions if entry.at == view.now]
-    return rollout.started_at == view.now or bool(_WEIGHTY & set(news)) or incidents.changed(view)
+    begun = rollout.started_at == view.now
+    return begun or bool(_WEIGHTY & set(news)) or incidents.changed(view) or rounds.given_up(view)
 
 
 def advance(view: View) -> View:

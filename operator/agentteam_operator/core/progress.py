@@ -7,7 +7,7 @@ the pods, so that it costs no write of its own each second.
 from __future__ import annotations
 
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
-from agentteam_operator.core import checks, refusals
+from agentteam_operator.core import checks, names, refusals
 from agentteam_operator.core.gates import intent, judgement, traffic
 from agentteam_operator.core.view import View, stuck_words
 
@@ -81,7 +81,7 @@ def _undecided(view: View, rollout: RolloutStatus) -> str:
 
     Other gates were passed before, if by a person's word; and a metric may have left the spec since.
     """
-    judging = {metric.name for metric in view.settings.analysis.metrics}
+    judging = {names.GATE_ROUNDS, *(metric.name for metric in view.settings.analysis.metrics)}
     for wanted in (Verdict.PENDING, Verdict.INCONCLUSIVE):
         for gate in rollout.gates:
             if gate.name in judging and gate.verdict is wanted and gate.message:

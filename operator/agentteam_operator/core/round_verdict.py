@@ -10,10 +10,9 @@ from agentteam_operator.api.metrics import LATENCY_QUANTILES, SEQUENTIAL
 from agentteam_operator.api.rollout import AnalysisSettings, RolloutSettings
 from agentteam_operator.api.rounds_status import RoundsStatus
 from agentteam_operator.api.status import Verdict
-from agentteam_operator.core import evidence, names, rounds, sequential
+from agentteam_operator.core import evidence, names, ratios, rounds, sequential
 from agentteam_operator.core.counting import recent_blocks
 from agentteam_operator.core.metric_verdict import Judgement, MetricVerdict, compared, odds, percent, points
-from agentteam_operator.core.ratios import detectable
 from agentteam_operator.core.round_evidence import tallies, without
 from agentteam_operator.core.sequential import Tally
 from agentteam_operator.core.view import View
@@ -224,8 +223,7 @@ def _few(base: MetricVerdict, view: View, state: RoundsStatus, threshold: float)
 def _passed(base: MetricVerdict, state: RoundsStatus, threshold: float) -> MetricVerdict:
     blue, green = tallies(state)
     found = sequential.smallest_difference(blue, green, threshold=threshold)
-    said = f"{_seen(state)}: not proven worse; {detectable(found, 'more')}"
-    return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)
+    return ratios.passed(base, f"{_seen(state)}: not proven worse", ratios.in_points(found), "more")
 
 
 def _seen(state: RoundsStatus) -> str:

@@ -126,6 +126,12 @@ def looked_at(view: View) -> View:
     return _with(view, _dropped(view, state, job.message if job and job.message else "its Job came to no end"))
 
 
+def given_up(view: View) -> bool:
+    """A round was dropped in this tick, for what its Job didn't bring."""
+    state = state_of(view)
+    return state.failed_in_row > 0 and state.ended_at == view.now
+
+
 def seconds_left(view: View) -> float:
     """How long the round that runs is waited for, in seconds."""
     given_up = build.conversations_deadline_seconds(view.settings.conversations_timeout_seconds)
