@@ -118,8 +118,8 @@ def dispersions(bad: Integers, total: Integers) -> Floats:
     return found
 
 
-def log_evidence(blocks: Blocks) -> Mapping[str, Floats]:
-    """Log E after each block, by form, each (releases, blocks)."""
+def log_evidence(blocks: Blocks, *, most: float = MAX_LOG_GAIN) -> Mapping[str, Floats]:
+    """Log E after each block, by form, each (releases, blocks); where it is clipped, a block adds `most` at most."""
     blue = _estimate(_before(blocks.blue_bad), _before(blocks.blue_total))
     green = _estimate(_before(blocks.green_bad), _before(blocks.green_total))
     bets = (green > blue) & (blocks.blue_total > 0) & (blocks.green_total > 0)
@@ -129,7 +129,7 @@ def log_evidence(blocks: Blocks) -> Mapping[str, Floats]:
     gain += _ratio(blocks.green_bad, blocks.green_total, green, null)
     gain = np.where(bets, gain, 0.0)
     discounted = gain / dispersions(blocks.green_bad, blocks.green_total)
-    forms = (gain, np.minimum(gain, MAX_LOG_GAIN), np.minimum(discounted, MAX_LOG_GAIN))
+    forms = (gain, np.minimum(gain, most), np.minimum(discounted, most))
     return {form: np.cumsum(steps, axis=1) for form, steps in zip(FORMS, forms, strict=True)}
 
 

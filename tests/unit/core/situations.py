@@ -10,6 +10,7 @@ from typing import Any
 from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
 from agentteam_operator.api.field_problems import FieldProblem
 from agentteam_operator.api.rollout import TrafficMode
+from agentteam_operator.api.rounds_status import RoundsStatus
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import (
     AgentTeamStatus,
@@ -145,6 +146,7 @@ class Situation:
     judgement: Judgement | None = None
     snapshot: Snapshot | None = field(default_factory=lambda: Snapshot(ago(5), {}))
     stray_pods: frozenset[str] = frozenset()
+    rounds: RoundsStatus | None = None
     unread: frozenset[str] = frozenset()
     foreign: frozenset[tuple[str, str]] = frozenset()
     former: frozenset[tuple[str, str]] = frozenset()
@@ -182,7 +184,10 @@ class Situation:
 
     def _jobs(self) -> dict[str, JobObserved]:
         found = dict(self.jobs) | ({names.CHECK_HEALTH: self.probe} if self.probe else {})
-        return {names.check_job(TEAM, GREEN, check, self.attempt): job for check, job in found.items()}
+        number = {names.CHECK_ROUND: self.rounds.begun if self.rounds else 1}
+        return {
+            names.check_job(TEAM, GREEN, check, number.get(check, self.attempt)): job for check, job in found.items()
+        }
 
     def status(self) -> AgentTeamStatus:
         """The stored status."""
@@ -215,6 +220,7 @@ class Situation:
             step=self.step,
             step_started_at=None if held is None else ago(held),
             reason=self.reason,
+            rounds=self.rounds,
             transitions=[
                 *([Transition(phase=Phase.SHIFTING, at=ago(self.in_phase_seconds + 30))] if self.took_traffic else []),
                 Transition(phase=self.phase, at=since, reason=self.reason),

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from agentteam_operator.core.pairs import PairsObserved
 from agentteam_operator.observe.verdict import VerdictWords, read_verdict
 
 WHOLE = {
@@ -20,6 +21,39 @@ WHOLE = {
 FAILED = VerdictWords(
     "refund failed 2 of 3", reason="ConversationsFailed", value="1 of 3", threshold="3 of 3", samples=3
 )
+
+
+def _pairs(**fields: object) -> dict[str, object]:
+    return {"target": "http://10.0.0.7:8000", "pairs": 3, "failed": 1, "controlFailed": 0, **fields}
+
+
+@pytest.mark.parametrize(
+    ("words", "cost", "pairs"),
+    [
+        pytest.param({"cost": 0.25, "pairs": [_pairs()]}, 0.25, (PairsObserved("10.0.0.7", 3, 1, 0),), id="a-round"),
+        pytest.param(
+            {"pairs": [_pairs(target="http://[fd00::7]:8000")]}, None, (PairsObserved("fd00::7", 3, 1, 0),), id="ipv6"
+        ),
+        pytest.param({"cost": 1}, 1.0, (), id="a-whole-amount"),
+        pytest.param({"cost": -1}, None, (), id="a-negative-amount"),
+        pytest.param({"cost": True}, None, (), id="no-amount"),
+        pytest.param({"cost": "1"}, None, (), id="an-amount-in-words"),
+        pytest.param({"cost": 10**400}, None, (), id="too-much"),
+        pytest.param({"cost": float("nan")}, None, (), id="not-a-number"),
+        pytest.param({"pairs": {}}, None, (), id="no-list"),
+        pytest.param({"pairs": [1]}, None, (), id="no-object"),
+        pytest.param({"pairs": [_pairs(), _pairs()]}, None, (), id="a-pod-twice"),
+        pytest.param({"pairs": [_pairs(), _pairs(target="elsewhere")]}, None, (), id="no-address"),
+        pytest.param({"pairs": [_pairs(failed=4)]}, None, (), id="more-failed-than-there-are"),
+        pytest.param({"pairs": [_pairs(controlFailed=-1)]}, None, (), id="fewer-than-none"),
+        pytest.param({"pairs": [_pairs(pairs=0, failed=0)]}, None, (), id="none-at-all"),
+        pytest.param({"pairs": [_pairs(pairs=True)]}, None, (), id="a-truth"),
+        pytest.param({"pairs": [_pairs(target=f"http://10.0.0.{n}:8000") for n in range(21)]}, None, (), id="too-many"),
+    ],
+)
+def test_what_a_round_says(words: dict[str, object], cost: float | None, pairs: tuple[PairsObserved, ...]) -> None:
+    found = read_verdict(json.dumps(words))
+    assert (found.cost, found.pairs) == (cost, pairs)
 
 
 @pytest.mark.parametrize(
