@@ -2,10 +2,13 @@
 
 The same e-process as `core/round_evidence.py` makes it (a test holds the two equal). Both revisions have the same
 chances in each pair, as they have whenever the new one is no worse; what differs is what else goes on.
+
+`python -m tests.judgement.repeated` prints the tables of docs/judgement.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,3 +67,53 @@ def exceeded(kind: NoWorse, alpha: float, releases: int, seed: int) -> int:
         evidence = log_evidence(blocks, most=MAX_LOG_GAIN)[AS_THE_PRODUCT]
         found += int((evidence.max(axis=1) > np.log(1 / alpha)).sum())
     return found
+
+
+# --- what the documents tell ---
+
+ALPHA, TESTS, MIN_SAMPLES, MIN_EFFECT = 0.001, 6, 20, 0.05
+"""The defaults: five tests of the metrics, and that of the rounds."""
+
+WORSE = ((0.0, 1.0), (0.0, 0.5), (0.0, 0.3), (0.05, 0.35), (0.2, 0.6), (0.0, 0.1))
+"""How often blue's samples fail, and green's."""
+PAIRS = (3, 6, 20)
+"""Of a round."""
+_SEED = 20260105
+
+
+def found_after(blue: float, green: float, pairs: int, releases: int) -> Floats:
+    """By release: the round after which green is proven worse; infinity where it isn't in `ROUNDS`."""
+    random = np.random.default_rng([_SEED, pairs, int(100 * blue), int(100 * green)])
+    shape = (releases, ROUNDS)
+    blue_bad, green_bad = random.binomial(pairs, blue, shape), random.binomial(pairs, green, shape)
+    total = np.full(shape, pairs)
+    evidence = log_evidence(Blocks(blue_bad, total, green_bad, total), most=MAX_LOG_GAIN)[AS_THE_PRODUCT]
+    seen = np.cumsum(total, axis=1)
+    apart = np.cumsum(green_bad - blue_bad, axis=1) / seen >= MIN_EFFECT
+    proven = (evidence > np.log(TESTS / ALPHA)) & (seen >= MIN_SAMPLES) & apart
+    first: Floats = np.where(proven.any(axis=1), proven.argmax(axis=1) + 1.0, np.inf)
+    return first
+
+
+def _tables(releases: int) -> Iterator[str]:
+    yield "| blue and green fail alike | over 20 : 1 (at most 5 %) | over 1,000 : 1 (at most 0.1 %) |"
+    yield "|---|---|---|"
+    for kind in NO_WORSE:
+        shares = [100 * exceeded(kind, alpha, releases, _SEED) / releases for alpha in (0.05, 0.001)]
+        yield f"| {kind.name} | " + " | ".join(f"{share:.2g} %" for share in shares) + " |"
+    yield ""
+    yield "| blue's and green's samples that fail | " + " | ".join(f"{pairs} pairs a round" for pairs in PAIRS) + " |"
+    yield "|---|" + "---|" * len(PAIRS)
+    for blue, green in WORSE:
+        cells = [_cell(found_after(blue, green, pairs, releases // 10)) for pairs in PAIRS]
+        yield f"| {100 * blue:g} % and {100 * green:g} % | " + " | ".join(cells) + " |"
+
+
+def _cell(found: Floats) -> str:
+    share = np.isfinite(found).mean()
+    median = f", half of them by round {np.median(found[np.isfinite(found)]):.0f}" if share else ""
+    return f"{100 * share:.0f} %{median}"
+
+
+if __name__ == "__main__":
+    print("\n".join(_tables(100_000)))

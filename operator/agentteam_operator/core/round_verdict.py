@@ -10,7 +10,7 @@ from agentteam_operator.api.metrics import LATENCY_QUANTILES, SEQUENTIAL
 from agentteam_operator.api.rollout import AnalysisSettings, RolloutSettings
 from agentteam_operator.api.rounds_status import RoundsStatus
 from agentteam_operator.api.status import Verdict
-from agentteam_operator.core import evidence, names, ratios, rounds, sequential
+from agentteam_operator.core import evidence, names, rounds, sequential
 from agentteam_operator.core.counting import recent_blocks
 from agentteam_operator.core.metric_verdict import Judgement, MetricVerdict, compared, odds, percent, points
 from agentteam_operator.core.round_evidence import tallies, without
@@ -140,7 +140,7 @@ def rounds_verdict(view: View) -> MetricVerdict | None:
         samples=state.pairs,
     )
     verdicts = (_worse(base, view, state, threshold), _tolerated(base, view, state), _few(base, view, state, threshold))
-    found = next((verdict for verdict in verdicts if verdict), None) or _passed(base, state, threshold)
+    found = next((verdict for verdict in verdicts if verdict), None) or _passed(base, state)
     cap = settings.max_synthetic_cost or 0.0
     return replace(found, message=f"{found.message} (cost {rounds.money(state.spent)} of {rounds.money(cap)})")
 
@@ -220,10 +220,10 @@ def _few(base: MetricVerdict, view: View, state: RoundsStatus, threshold: float)
     return replace(base, reason=why or reason, message=f"{said}; no other begins: {words}" if why else said)
 
 
-def _passed(base: MetricVerdict, state: RoundsStatus, threshold: float) -> MetricVerdict:
-    blue, green = tallies(state)
-    found = sequential.smallest_difference(blue, green, threshold=threshold)
-    return ratios.passed(base, f"{_seen(state)}: not proven worse", ratios.in_points(found), "more")
+def _passed(base: MetricVerdict, state: RoundsStatus) -> MetricVerdict:
+    most = odds(state.reachable_log_evidence)
+    said = f"{_seen(state)}: not proven worse; had all of green's failed, odds of {most} would have proven it"
+    return replace(base, verdict=Verdict.PASSED, reason="WithinLimits", message=said)
 
 
 def _seen(state: RoundsStatus) -> str:

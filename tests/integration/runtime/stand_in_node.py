@@ -20,10 +20,20 @@ from agentteam_operator.kube.resources import POD, Resource
 
 NODE = Resource("Node", "v1", "nodes")
 HEARTBEAT_SECONDS = 10.0
+CONVERSATIONS_COST = 0.125
+"""Of all conversations of one Job."""
 
 Pod = Mapping[str, Any]
 Behaviour = Callable[[Pod], str]
 """What becomes of a server pod: "ready", "starting", or a waiting reason such as ImagePullBackOff."""
+
+
+def _pairs(pod: Pod) -> dict[str, Any]:
+    """Of a round of a watch: a pair for each of the candidate's pods, in which nothing fails."""
+    arguments = pod["spec"]["containers"][0].get("args") or []
+    targets = [value for option, value in itertools.pairwise(arguments) if option == "--target"]
+    pairs = [{"target": target, "pairs": 1, "failed": 0, "controlFailed": 0} for target in targets]
+    return {"pairs": pairs} if "--round" in arguments else {}
 
 
 def always_ready(_: Pod) -> str:
@@ -161,7 +171,8 @@ class StandInNode:
     def _verdict(self, pod: Pod) -> dict[str, Any]:
         passed = self.probe_passes
         words = "all healthy" if passed else "models: main: connection refused"
-        verdict = {"gate": "health", "passed": passed, "reason": "", "message": words, "results": []}
+        verdict: dict[str, Any] = {"gate": "health", "passed": passed, "reason": "", "message": words, "results": []}
+        verdict |= {"cost": CONVERSATIONS_COST} | _pairs(pod)
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "phase": "Succeeded" if passed else "Failed",
