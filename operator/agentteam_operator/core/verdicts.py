@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agentteam_operator.api.status import MAX_GATES, AgentTeamStatus, GateStatus, Phase, RolloutStatus, Verdict
-from agentteam_operator.core import analysis, checks, round_verdict, rounds
+from agentteam_operator.core import analysis, checks, names, round_verdict, rounds
 from agentteam_operator.core.gates import Finding, judgement
 from agentteam_operator.core.gates import checks as checks_gate
 from agentteam_operator.core.metric_verdict import NO_CONTROL, UNREADABLE
@@ -91,7 +91,7 @@ def _is_news(view: View, found: analysis.MetricVerdict) -> bool:
     was told while both served.
     """
     held = next((gate for gate in (view.rollout.gates if view.rollout else ()) if gate.name == found.name), None)
-    if held is None or found.verdict is Verdict.FAILED:
+    if held is None or found.verdict is Verdict.FAILED or found.name == names.GATE_ROUNDS:  # which no metric speaks of
         return True
     if found.reason == NOT_ASKED:
         return False

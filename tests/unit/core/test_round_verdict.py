@@ -19,7 +19,7 @@ from agentteam_operator.core.round_verdict import log_threshold, metrics_setting
 from agentteam_operator.core.state import PodObserved, Snapshot
 from agentteam_operator.core.verdicts import judge
 
-from tests.unit.core.situations import GREEN, ago, revision_of
+from tests.unit.core.situations import ENVIRONMENT, GREEN, ago, revision_of
 from tests.unit.core.test_round_evidence import after
 from tests.unit.core.test_rounds import QUIET, REPEATED, few
 
@@ -283,6 +283,20 @@ def test_what_was_told_of_a_quiet_team_stays_told_after_the_switch() -> None:
     assert after_switch.rollout is not None
     reasons = {gate.name: gate.reason for gate in after_switch.rollout.gates}
     assert (reasons["errorRate"], reasons[names.GATE_ROUNDS]) == ("QuietTeam", "WithinLimits")
+
+
+def test_without_a_prometheus_each_round_is_news() -> None:
+    quiet = replace(QUIET, snapshot=None, rounds=with_cost(after(WELL)))
+    environment = replace(ENVIRONMENT, metrics_configured=False)
+    view = judge(replace(quiet.view(), environment=environment))
+    assert view.rollout is not None
+    state = with_cost(after(*[WELL] * 2), spent=0.995)
+    later = view.with_status(
+        view.status.model_copy(update={"rollout": view.rollout.model_copy(update={"rounds": state})})
+    )
+    found = judge(later).rollout
+    assert found is not None
+    assert {gate.name: gate.reason for gate in found.gates}[names.GATE_ROUNDS] == "CostCapReached"
 
 
 def test_a_judgement_without_metrics_has_the_rounds_alone() -> None:
