@@ -12,6 +12,7 @@ SOURCES = ROOT / "operator" / "agentteam_operator"
 _CORE = "tests/unit/core"
 _TABLE = (f"{_CORE}/test_transitions.py", _CORE)
 _BUILD = ("tests/unit/build",)
+_ROUNDS = (f"{_CORE}/test_rounds.py", f"{_CORE}/test_round_verdict.py")
 _RUNTIME = ("tests/unit/runtime/test_reconcile.py",)
 SIMULATED = (
     "upgrade-errors",
@@ -89,6 +90,10 @@ JUDGING = (
     _target("core/gross.py", f"{_CORE}/test_gross.py", _CORE),
     _target("core/limits.py", f"{_CORE}/test_analysis.py", _CORE),
     _target("core/counting.py", f"{_CORE}/test_counting.py", _CORE),
+    _target("core/rounds.py", *_ROUNDS, _CORE),
+    _target("core/round_starts.py", *_ROUNDS, _CORE),
+    _target("core/round_evidence.py", f"{_CORE}/test_round_evidence.py", *_ROUNDS, _CORE),
+    _target("core/round_verdict.py", f"{_CORE}/test_round_verdict.py", *_ROUNDS, _CORE),
     _target("core/adopt.py", *_TABLE, *_STORIES),
     _target("core/held.py", f"{_CORE}/test_held.py", *_TABLE, *_STORIES),
     _target("core/refusals.py", f"{_CORE}/test_refusals.py", *_TABLE, *_STORIES),

@@ -33,7 +33,9 @@ class Behaviour:
     conversations_cost: float | None = 0.1
     """What all golden conversations of one Job cost; None: nobody says."""
     rounds_end: bool = True
-    """Else the Job of a round of the watch leaves no word."""
+    """Else the Job of a round of the watch goes on for ever."""
+    rounds_speak: bool = True
+    """Else it leaves no word."""
     error_share: float = 0.0
     """Share of its runs that fail."""
     run_seconds: float = 0.4

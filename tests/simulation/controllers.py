@@ -265,8 +265,10 @@ class Controllers:
         job = self.server.objects.get(("Job", name))
         if job is None or job["metadata"]["uid"] != uid:
             return
-        is_hook = job["metadata"]["annotations"][names.ANNOTATION_CHECK].startswith(names.hook_check(""))
-        if is_hook and not self.behaviour_of(job).hooks_end:
+        check, behaviour = job["metadata"]["annotations"][names.ANNOTATION_CHECK], self.behaviour_of(job)
+        if check.startswith(names.hook_check("")) and not behaviour.hooks_end:
+            return
+        if check == names.CHECK_ROUND and not behaviour.rounds_end:
             return
         good, verdict = self._verdict(job)
         ended = {"terminated": {"exitCode": 0 if good else 1, "message": json.dumps(verdict)}}
@@ -324,7 +326,7 @@ class Controllers:
 
 def _round_verdict(job: JsonObject, behaviour: Behaviour) -> tuple[bool, JsonObject]:
     """What a round of the watch tells: the samples go to the targets in turn."""
-    if not behaviour.rounds_end:
+    if not behaviour.rounds_speak:
         return False, {}
     container = job["spec"]["template"]["spec"]["containers"][0]
     arguments: list[str] = container["args"]

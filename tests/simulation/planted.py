@@ -12,7 +12,7 @@ from unittest import mock
 from agentteam_operator import reconcile
 from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.apply import ClusterWriter, Executed, KubeWriter, Notifier, execute
-from agentteam_operator.core import beginning, incidents, last_verdicts, names, notices, plan, verdicts, view
+from agentteam_operator.core import beginning, incidents, last_verdicts, names, notices, plan, rounds, verdicts, view
 from agentteam_operator.core import decide as table
 from agentteam_operator.core.build import deployment, hpa
 from agentteam_operator.core.decide import Rule
@@ -359,5 +359,20 @@ BUGS = (
         "a lost status makes a new team",
         lambda: mock.patch.object(table, "adopted", lambda view: view),
         "upgrade-status-lost-while-preparing",
+    ),
+    Bug(
+        "a round of conversations is counted again",
+        lambda: mock.patch.object(rounds, "_ended", lambda _, state: state),
+        "upgrade-quiet-repeated-acquitted",
+    ),
+    Bug(
+        "rounds of conversations go on beyond the cap",
+        lambda: mock.patch.object(rounds, "stopped", return_value=("", "")),
+        "upgrade-quiet-repeated-cap-reached",
+    ),
+    Bug(
+        "a round of conversations outlives its rollout",
+        lambda: mock.patch.object(rounds, "closed", lambda view: view),
+        "upgrade-quiet-repeated-aborted",
     ),
 )

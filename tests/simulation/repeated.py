@@ -36,7 +36,8 @@ CAPPED: dict[str, Any] = {**ASKING_NOBODY, "maxSyntheticCost": 0.25}
 
 FAILING_SAMPLES = Behaviour(sample_failures=0.5)
 BOTH_FAIL_SAMPLES = Behaviour(sample_failures=0.5, both_fail_samples=True)
-DEAD_ROUNDS = Behaviour(rounds_end=False)
+MUTE_ROUNDS = Behaviour(rounds_speak=False)
+ENDLESS_ROUNDS = Behaviour(rounds_end=False)
 COST_UNTOLD = Behaviour(conversations_cost=None)
 
 VARIES = ("status.gates",)
@@ -60,16 +61,17 @@ REPEATED_CONVERSATIONS = (
         Step(in_phase(Phase.AWAITING_PROMOTION), annotate("promote", "2")),
     )),
     _quiet("repeated-both-fail", rolled_back("Inconclusive"), two=BOTH_FAIL_SAMPLES, rollout=ASKING_NOBODY),
-    _quiet("repeated-rounds-never-had", rolled_back("Inconclusive"), two=DEAD_ROUNDS, rollout=ASKING_NOBODY),
+    _quiet("repeated-rounds-never-had", rolled_back("Inconclusive"), two=MUTE_ROUNDS, rollout=ASKING_NOBODY),
     _quiet("repeated-cost-untold", rolled_back("Inconclusive"), two=COST_UNTOLD, rollout=ASKING_NOBODY),
-    _quiet("repeated-aborted", rolled_back("Aborted"), then=(
-        Step(after(29, in_phase(Phase.WATCHING)), annotate("abort", "2")),
+    _quiet("repeated-rounds-never-end", rolled_back("Inconclusive"), two=ENDLESS_ROUNDS, rollout=ASKING_NOBODY),
+    _quiet("repeated-aborted", rolled_back("Aborted"), two=ENDLESS_ROUNDS, then=(
+        Step(after(40, in_phase(Phase.SHIFTING)), annotate("abort", "2")),
     )),
-    _quiet("repeated-superseded", SUPERSEDED, then=(
-        Step(after(29, in_phase(Phase.WATCHING)), apply("3", rollout=REPEATED)),
+    _quiet("repeated-superseded", SUPERSEDED, two=ENDLESS_ROUNDS, then=(
+        Step(after(40, in_phase(Phase.SHIFTING)), apply("3", rollout=REPEATED)),
     )),
-    _quiet("repeated-no-longer-wanted", then=(
-        Step(after(29, in_phase(Phase.WATCHING)), apply("2", rollout={"analysis": {"onInconclusive": "Promote"}})),
+    _quiet("repeated-no-longer-wanted", two=ENDLESS_ROUNDS, then=(
+        Step(after(40, in_phase(Phase.SHIFTING)), apply("2", rollout={"analysis": {"onInconclusive": "Promote"}})),
     )),
     replace(_quiet("repeated-by-two-operators"), operators=2),
     replace(
