@@ -131,7 +131,7 @@ class RolloutSettings(ApiModel):
     """Longest time for all golden conversations together, in seconds; then they have failed."""
     max_synthetic_cost: Annotated[float, Field(gt=0, le=1_000_000_000)] | None = None
     """Most that the conversations repeated during one rollout's watch may cost, both revisions' runs together, in the
-    currency of models[].price. No round of them begins that could pass it."""
+    currency of models[].price. No round of them begins that would pass it by costing as much as the dearest so far."""
     health: HealthGate = HealthGate()
     """The health gate: before any traffic, and again for all pods once they have all of it."""
     traffic: TrafficSettings = TrafficSettings()
