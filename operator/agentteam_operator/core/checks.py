@@ -73,6 +73,11 @@ def replaced(view: View, job: JobObserved) -> bool:
     return changed and (view.rollout.rechecks + 1 < CHECKED_AT_MOST or view.phase is Phase.SETTLING)
 
 
+def is_undecided(check: str, job: JobObserved) -> bool:
+    """It failed for both revisions alike. Only conversations are had with both, so that no other check can say so."""
+    return job.inconclusive and check == names.CHECK_CONVERSATIONS
+
+
 def words(check: str) -> str:
     """A check as people speak of it."""
     return check.replace("/", " ")

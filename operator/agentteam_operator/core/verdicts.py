@@ -70,7 +70,7 @@ def _checked(view: View) -> Iterator[GateStatus]:
         job = view.job(check)
         if job is None or not checks_gate.has_ended(job) or checks.replaced(view, job):
             continue
-        failed = Verdict.INCONCLUSIVE if job.inconclusive else Verdict.FAILED
+        failed = Verdict.INCONCLUSIVE if checks.is_undecided(check, job) else Verdict.FAILED
         reason = "Passed" if job.succeeded else checks_gate.reason_of_failure(check)
         yield GateStatus(
             name=check,

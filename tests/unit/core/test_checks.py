@@ -179,6 +179,23 @@ def test_no_word_of_a_check_is_the_reason_of_a_rollout(word: str) -> None:
     assert status.last_incident is not None
 
 
+@pytest.mark.parametrize(
+    ("phase", "check", "reason"),
+    [
+        pytest.param(Phase.HEALTH_CHECKING, HEALTH, "HealthCheckFailed", id="health"),
+        pytest.param(Phase.SETTLING, HEALTH, "HealthCheckFailed", id="health-after-the-switch"),
+        pytest.param(Phase.TESTING, "hook/smoke", "HookFailed", id="a-hook"),
+    ],
+)
+def test_only_what_asks_both_revisions_can_be_undecided(phase: Phase, check: str, reason: str) -> None:
+    """No rule waits for, or passes over, another check that calls itself so: an image's own probe may say anything."""
+    said = JobObserved(finished=True, succeeded=False, inconclusive=True, created_at=ago(1))
+    rollout = advance(replace(CALM[phase], green=ALL_READY, jobs={check: said}).view()).rollout
+    assert rollout is not None
+    assert (rollout.phase, rollout.reason) == (Phase.ROLLING_BACK, reason)
+    assert {gate.name: gate.verdict for gate in rollout.gates}[check] is Verdict.FAILED
+
+
 def test_a_check_that_is_still_to_come_is_not_passed_over_by_the_metrics() -> None:
     """The metrics' time and their hold are over, and their verdict is good: the hook has longer than that."""
     late = replace(SETTLING, probe=PASSED, jobs={CONVERSATIONS: PASSED}, in_phase_seconds=200.0)

@@ -86,7 +86,7 @@ def failed(view: View) -> Finding | None:
     """A check found a fault of the candidate."""
     for check in checks.wanted(view):
         job = view.job(check)
-        if job is None or job.inconclusive or job.succeeded or checks.replaced(view, job):
+        if job is None or checks.is_undecided(check, job) or job.succeeded or checks.replaced(view, job):
             continue
         if has_ended(job):
             return Finding(reason_of_failure(check), _words(check, job))
@@ -132,7 +132,7 @@ def undecided(view: View) -> Finding | None:
         return None
     for check in checks.wanted(view):
         job = view.job(check)
-        if job and job.inconclusive and not checks.replaced(view, job):
+        if job and checks.is_undecided(check, job) and not checks.replaced(view, job):
             return Finding(SHARED_FAULT, _words(check, job))
     return None
 
