@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus
@@ -10,6 +11,9 @@ from agentteam_operator.core.state import Action, ApplyObject, CreateObject, Dec
 from agentteam_operator.core.view import IN_PROGRESS
 
 from tests.machine.model import TEAM, Model
+
+WORD = "AWordOfItsOwn"
+"""What a check calls what it found: for its gate alone, never for the rollout."""
 
 _OVER = frozenset({Phase.COMPLETED, Phase.ROLLED_BACK, Phase.FAILED})
 
@@ -73,10 +77,13 @@ def _nothing_that_serves_is_taken_away(
 def after(model: Model, decision: Decision) -> None:
     """Hold a whole decision against what it was made of."""
     rollout = decision.status.rollout
-    assert AgentTeamStatus.parse(decision.status.to_document()) == decision.status, "the status is read as written"
+    document = decision.status.to_document()
+    assert json.dumps(document, ensure_ascii=False, allow_nan=False).encode(), "the status can be stored"
+    assert AgentTeamStatus.parse(document) == decision.status, "the status is read as written"
     assert decision.requeue_after_seconds is None or decision.requeue_after_seconds >= 0
     if rollout is None or model.spec.suspend:
         return
+    assert all(entry.reason != WORD for entry in rollout.transitions), "a check's word is the rollout's reason"
     if rollout.phase in IN_PROGRESS:
         assert rollout.deadline is not None, f"6: no deadline in {rollout.phase}"
         assert decision.requeue_after_seconds is not None, f"6: nobody looks again in {rollout.phase}"

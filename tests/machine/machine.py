@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -46,6 +47,13 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"suspend": True},
     {"replicas": None, "autoscaling": {"minReplicas": 2, "maxReplicas": 6, "targetCPUUtilization": 70}},
 )
+LAST_WORDS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"reason": checks.WORD, "message": "caf\ud83d", "samples": 10**30},
+    {"reason": "Superseded", "message": "x" * 5000, "value": "\udfff" * 100, "threshold": "x" * 500},
+    {"reason": "Aborted", "samples": -1},
+)
+"""What a check may have left: no word of its own decides anything, and none keeps a status from being stored."""
 KINDS = ("Deployment", "ConfigMap", "Job", "Service", "PodDisruptionBudget")
 
 
@@ -117,7 +125,7 @@ class TeamMachine(RuleBasedStateMachine):
         self.model.catch_up()
         for revision in self.model.revisions:
             self.model.set_pods(revision, ready=True, waiting_reason="", restarts=0)
-        self.jobs_end(succeeded=True, inconclusive=False)
+        self.jobs_end(succeeded=True, inconclusive=False, words={})
         self.model.catch_up()
         for _ in range(max(1, round(seconds / LOOK_SECONDS))):
             self.model.pass_time(min(seconds, LOOK_SECONDS))
@@ -165,13 +173,17 @@ class TeamMachine(RuleBasedStateMachine):
             self.model.revisions[revision] = type(live)(**{**_fields(live), "pods": ()})
 
     @precondition(lambda self: bool(self.model.jobs))
-    @rule(succeeded=st.booleans(), inconclusive=st.booleans())
-    def jobs_end(self, *, succeeded: bool, inconclusive: bool) -> None:
-        """The checks' Jobs come to their verdicts."""
+    @rule(succeeded=st.booleans(), inconclusive=st.booleans(), words=st.sampled_from(LAST_WORDS))
+    def jobs_end(self, *, succeeded: bool, inconclusive: bool, words: Mapping[str, Any]) -> None:
+        """The checks' Jobs come to their verdicts, and say of them what they like."""
+        ended: dict[str, Any] = {
+            "finished": True,
+            "succeeded": succeeded,
+            "inconclusive": inconclusive and not succeeded,
+        }
         for name, job in self.model.jobs.items():
             if not job.finished:
-                ended = replace(job, finished=True, succeeded=succeeded, inconclusive=inconclusive and not succeeded)
-                self.model.jobs[name] = ended
+                self.model.jobs[name] = replace(job, **ended, **words)
 
     @rule(strays=st.sampled_from([frozenset[str](), frozenset({"stray"})]))
     def strays_come_and_go(self, strays: frozenset[str]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from agentteam_operator.api.incident_status import DeliveryState, DeliveryStatus, NoticeKind, NoticeStatus
+from agentteam_operator.api.rollout import TrafficMode
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import ActionName, AgentTeamStatus, Outcome, Phase, RevisionStatus, RolloutStatus
 from agentteam_operator.core import names
@@ -27,6 +29,7 @@ from agentteam_operator.core.state import (
     Snapshot,
     TeamRef,
 )
+from agentteam_operator.core.telling import Delivery, NotifierFacts
 from agentteam_operator.core.view import IN_PROGRESS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -107,6 +110,11 @@ ROLLOUTS = st.fixed_dictionaries(
         "phase_started_at": MOMENTS,
         "deadline": st.none() | MOMENTS,
         "attempt": st.integers(1, 3),
+        "rechecks": st.integers(0, 3),
+        "paused_in": st.none() | st.sampled_from(Phase),
+        "only_health": st.booleans(),
+        "held_by_person": st.booleans(),
+        "mode": st.sampled_from(TrafficMode),
         "step": st.integers(0, 30),
         "step_started_at": st.none() | MOMENTS,
         "reason": REASONS,
@@ -117,6 +125,24 @@ HISTORIES = st.lists(
     st.tuples(HASHES, MOMENTS, st.sampled_from(Outcome)), max_size=3, unique_by=lambda entry: entry[0]
 ).map(lambda entries: [RevisionStatus(hash=name, created_at=at, outcome=end) for name, at, end in entries])
 
+DELIVERIES = st.builds(
+    Delivery,
+    notice=st.just("notice"),
+    notifier=st.just("pager"),
+    state=st.sampled_from(DeliveryState),
+    attempts=st.integers(0, 2**40),
+    at=MOMENTS,
+    message=WORDS,
+)
+NOTICES = st.builds(
+    NoticeStatus,
+    id=st.just("notice"),
+    kind=st.sampled_from(NoticeKind),
+    at=MOMENTS,
+    since=MOMENTS,
+    deliveries=st.just([DeliveryStatus(notifier="pager")]),
+)
+
 STATUSES = st.fixed_dictionaries(
     {
         "active_revision": MAYBE_HASH,
@@ -124,6 +150,7 @@ STATUSES = st.fixed_dictionaries(
         "candidate_revision": MAYBE_HASH,
         "rollout": st.none() | ROLLOUTS,
         "revisions": HISTORIES,
+        "notifications": st.lists(NOTICES, max_size=1),
     }
 ).map(lambda fields: AgentTeamStatus(**fields))
 
@@ -259,6 +286,7 @@ def observations(draw: st.DrawFn) -> Observed:
         stray_pods=draw(st.frozensets(st.just("stray"))),
         snapshot=draw(st.none() | snapshots()),
         refusals=tuple(draw(st.lists(REFUSALS, max_size=2))),
+        deliveries=tuple(draw(st.lists(DELIVERIES, max_size=1))),
         live=draw(st.booleans()),
     )
 
@@ -269,6 +297,7 @@ ENVIRONMENTS = st.builds(
     builder_version=st.just("0.1.0"),
     metrics_configured=st.booleans(),
     pod_monitors_available=st.booleans(),
+    notifiers=st.sampled_from([(), (NotifierFacts("pager", frozenset(NoticeKind), default=True),)]),
 )
 
 
