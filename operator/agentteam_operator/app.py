@@ -19,6 +19,7 @@ from agentteam_operator.kube.client import KubeClient, service_account_namespace
 from agentteam_operator.kube.resources import Resource
 from agentteam_operator.leader import Leader, LeaseTimes
 from agentteam_operator.metrics import NO_ROLLOUT, Metrics, TeamAgents
+from agentteam_operator.observe.guard_watch import GuardWatch
 from agentteam_operator.observe.observer import Observer
 from agentteam_operator.observe.sampler import Sampler
 from agentteam_operator.observe.store import Store
@@ -26,6 +27,7 @@ from agentteam_operator.observe.watch import Watch
 from agentteam_operator.prerequisites import Prerequisites
 from agentteam_operator.providers.notifications import Dispatcher, NotifierConfig, channel_of, facts_of
 from agentteam_operator.providers.prometheus import Prometheus, PrometheusConfig
+from agentteam_operator.providers.prometheus_runs import RunsReader
 from agentteam_operator.queue import WakeQueue
 from agentteam_operator.reconcile import Reconciler
 from agentteam_operator.resync import Resync
@@ -65,6 +67,8 @@ class App:
         self._watch_tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         sampler = Sampler(self.store, prometheus, self.queue.wake, self.metrics.prometheus_query_seconds.observe)
         self._sampler = sampler
+        runs = RunsReader(prometheus) if prometheus else None
+        self._guard = GuardWatch(runs, sampler.pods, self.queue.wake, now)
         self._notifiers = facts_of(notifiers)
         self._dispatcher = Dispatcher(
             [channel_of(notifier, now) for notifier in notifiers],
@@ -80,10 +84,11 @@ class App:
             namespaces=settings.watch_namespaces or ("",),
         )
         self.reconciler = Reconciler(
-            observer=Observer(client, self.store, sampler, now),
+            observer=Observer(client, self.store, sampler, now, self._guard),
             writer=KubeWriter(client, self.store, self.may_act),
             notifier=self._dispatcher,
             sampler=sampler,
+            guard=self._guard,
             queue=self.queue,
             environment=self.environment,
             clock=now,
@@ -140,6 +145,7 @@ class App:
         self._update()
         await asyncio.gather(*(watch.synced.wait() for watch in self._watches.values()))
         self._spawn("sampler", self._sampler.run())
+        self._spawn("guard", self._guard.run())
         self._spawn("notifications", self._dispatcher.run())
         self._spawn("resync", self._resync.run(self.pulse.beat("resync")))
         for number in range(WORKERS):
@@ -172,6 +178,7 @@ class App:
         elif not acting:
             self.reconciler.acting.clear()
             self._sampler.want_nothing()  # whoever acts now asks Prometheus, and tells people
+            self._guard.want_nothing()
             self._dispatcher.drop()
 
     def _lease(self, client: KubeClient) -> Leader:

@@ -23,6 +23,7 @@ from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.api.storable import whole
 from agentteam_operator.apply import ClusterWriter, NameConflict, Notifier, execute
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.guard import Guarding
 from agentteam_operator.core.state import Decision, EmitEvent, Environment, Observed, Refusal
 from agentteam_operator.core.timeline import step, timeline
 from agentteam_operator.kube.errors import Conflict, KubeError, NamespaceEnding, NotFound, Retryable
@@ -62,6 +63,13 @@ class Samples(Protocol):
         """From now on, read this team's metrics so; None for no longer."""
 
 
+class Guards(Protocol):
+    """Watches over what serves between rollouts."""
+
+    def watch_over(self, key: TeamKey, guarding: Guarding | None) -> None:
+        """From now on, watch over this revision of the team; None for no longer."""
+
+
 class Reconciler:
     """Ticks teams as the queue says, several at once, never the same one twice."""
 
@@ -72,6 +80,7 @@ class Reconciler:
         writer: ClusterWriter,
         notifier: Notifier,
         sampler: Samples,
+        guard: Guards,
         queue: WakeQueue,
         environment: Callable[[], Environment],
         clock: Callable[[], datetime],
@@ -83,6 +92,7 @@ class Reconciler:
         self._writer = writer
         self._notifier = notifier
         self._sampler = sampler
+        self._guard = guard
         self._queue = queue
         self._environment = environment
         self._clock = clock
@@ -167,6 +177,7 @@ class Reconciler:
             decision = decide(observed, self._environment(), self._clock())
         self._read_live.discard(key)
         self._want_samples(key, observed, decision)
+        self._guard.watch_over(key, decision.guarding)
         recorded = partial(self._note_transitions, key, observed.status, decision.status)
         self._refusals.pop(key, None)
         executed = await execute(decision, observed, self._writer, self._count, recorded, notifier=self._notifier)
@@ -240,6 +251,7 @@ class Reconciler:
         if not ending:
             self._ending.pop(key, None)
         self._sampler.want(key, None)
+        self._guard.watch_over(key, None)
         self._notifier.forget(key)
         self._failures.pop(key, None)
         self._busy.pop(key, None)

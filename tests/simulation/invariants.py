@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agentteam_operator.api.incident_status import DeliveryState
-from agentteam_operator.api.status import MAX_LAST_VERDICTS, AgentTeamStatus, Outcome, Phase, RolloutStatus, Verdict
+from agentteam_operator.api.status import (
+    MAX_LAST_VERDICTS,
+    AgentTeamStatus,
+    Orderer,
+    Outcome,
+    Phase,
+    RolloutStatus,
+    Verdict,
+)
 from agentteam_operator.core import names
 from agentteam_operator.core.gates.intent import FORMER_GOES_SECONDS
 from agentteam_operator.core.view import IN_PROGRESS
@@ -452,8 +460,34 @@ def rounds_are_had_one_by_one_within_the_cap(watch: Invariants, change: Change) 
         raise broken("rounds_are_had_one_by_one_within_the_cap", problem)
 
 
+def the_guard_goes_back_once(watch: Invariants, change: Change) -> None:
+    """It leaves a revision once, when nothing else is under way, and for one that it hasn't left."""
+    if change.resource.kind != names.KIND or change.after is None or len(watch.statuses) < 2:
+        return
+    before, after = watch.statuses[-2:]
+    order = after.rollback_to
+    if order is None or order == before.rollback_to or order.by is not Orderer.GUARD:
+        return
+    left = {entry.hash for entry in before.revisions if entry.left_at}
+    in_progress = after.rollout is None or after.rollout.phase is not Phase.COMPLETED
+    if in_progress or before.rollback_to or {order.revision, before.active_revision} & left:
+        raise broken("the_guard_goes_back_once", f"from {before.active_revision} to {order.revision}")
+
+
+def the_guard_rests_during_a_rollout(watch: Invariants, change: Change) -> None:
+    """It finds nothing, and takes nothing back, while a candidate is on trial."""
+    if change.resource.kind != names.KIND or change.after is None or len(watch.statuses) < 2:
+        return
+    before, after = watch.statuses[-2:]
+    in_progress = after.rollout is not None and after.rollout.phase in IN_PROGRESS
+    if in_progress and after.guard != before.guard:
+        raise broken("the_guard_rests_during_a_rollout", f"{before.guard} became {after.guard}")
+
+
 STATE_CHECKS = (
     rounds_are_had_one_by_one_within_the_cap,
+    the_guard_goes_back_once,
+    the_guard_rests_during_a_rollout,
     every_fault_is_an_incident,
     pod_templates_never_change,
     nothing_shrinks_on_trial,

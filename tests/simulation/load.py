@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from agentteam_operator.core import names
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
+from agentteam_operator.core.sequential import Tally
 from agentteam_operator.core.state import PodCounters, Snapshot
 from agentteam_operator.kube import resources
+from agentteam_operator.providers.prometheus import TeamKey, TeamPods
+from agentteam_operator.providers.prometheus_runs import EndedRuns
 
 from tests.simulation.api_server import ApiServer
 from tests.simulation.controllers import Controllers
@@ -67,6 +70,32 @@ class Load:
             return Snapshot(at=now, pods={}, error="connection refused")
         pods = [pod for pod in self._server.of_kind(resources.POD) if "-health-" not in pod["metadata"]["name"]]
         return Snapshot(at=now, pods={pod["metadata"]["name"]: self._counters(pod) for pod in pods})
+
+    async def ended(self, requests: Sequence[TeamPods]) -> dict[TeamKey, Mapping[str, EndedRuns]]:
+        """What the listed pods have counted by now, for the guard."""
+        if self.unavailable:
+            return {}
+        return {
+            request.key: {pod["metadata"]["name"]: self._ended(pod) for pod in self._of(request)}
+            for request in requests
+        }
+
+    def _of(self, request: TeamPods) -> Iterator[JsonObject]:
+        return (pod for pod in self._server.of_kind(resources.POD) if pod["metadata"]["name"] in request.pods)
+
+    def _ended(self, pod: JsonObject) -> EndedRuns:
+        counted = self._counters(pod)
+        return EndedRuns(round(counted.succeeded), round(counted.failed))
+
+    async def past(self, requests: Sequence[TeamPods]) -> dict[TeamKey, tuple[Tally, ...]]:
+        """A day on which the version that serves failed as it did before it turned."""
+        if self.unavailable or not self.runs_per_second:
+            return {}
+        return {request.key: (self._usual(request),) * 96 for request in requests}
+
+    def _usual(self, request: TeamPods) -> Tally:
+        share = max((self._controllers.behaviour_of(pod).error_share for pod in self._of(request)), default=0.0)
+        return Tally(round(100 * share), 100)
 
     def _counters(self, pod: JsonObject) -> PodCounters:
         behaviour = self._controllers.behaviour_of(pod)

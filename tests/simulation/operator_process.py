@@ -1,4 +1,4 @@
-"""One operator process: the product's own observer, cache, reconciler and writer, over the simulated API server."""
+"""One operator process: the product's own observer, cache, guard, reconciler, writer, over the simulated API server."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from agentteam_operator.kube.client import JSON, REQUEST_TIMEOUT_SECONDS, KubeCl
 from agentteam_operator.kube.errors import KubeError
 from agentteam_operator.metrics import Metrics
 from agentteam_operator.observe.claims import label_selector
+from agentteam_operator.observe.guard_watch import LOOK_SECONDS, GuardWatch, ReadsRuns
 from agentteam_operator.observe.observer import Observer
-from agentteam_operator.observe.sampler import Sampling
+from agentteam_operator.observe.sampler import Sampling, pods_of
 from agentteam_operator.observe.store import Store, TeamKey
 from agentteam_operator.queue import WakeQueue
 from agentteam_operator.reconcile import Reconciler
@@ -103,6 +104,7 @@ class OperatorProcess:
         wire: Wire,
         environment: Environment,
         look: Callable[[], Snapshot],
+        runs: ReadsRuns,
         team: TeamKey,
     ) -> None:
         self.name = name
@@ -110,6 +112,7 @@ class OperatorProcess:
         self.tick_at = NEVER
         self.sample_at = NEVER
         self.resync_at = NEVER
+        self.guard_at = NEVER
         self.reading = ""
         self.alive = False
         self.starts_behind = False
@@ -121,6 +124,7 @@ class OperatorProcess:
         self._server = server
         self._wire = wire
         self._look = look
+        self._runs = runs
         self._team = team
         self._interval_seconds: float | None = None
         self._latest: Snapshot | None = None
@@ -130,7 +134,8 @@ class OperatorProcess:
     @property
     def next_at(self) -> float:
         """When it wants to run next."""
-        return min(self.tick_at, self.sample_at, self.resync_at, self.telling.next_at) if self.alive else NEVER
+        dues = (self.tick_at, self.sample_at, self.resync_at, self.guard_at, self.telling.next_at)
+        return min(dues) if self.alive else NEVER
 
     def start(self) -> None:
         """A fresh process: nothing is remembered, everything is listed."""
@@ -140,13 +145,15 @@ class OperatorProcess:
         self.sample_at = NEVER
         self.store = Store(self._wake)
         client = _Client(self, self._wire)
-        self.observer = Observer(client, self.store, self, self.clock)
+        self.guard = GuardWatch(self._runs, self._pods, self._wake, self.clock)
+        self.observer = Observer(client, self.store, self, self.clock, self.guard)
         self.telling = Telling(self, self._wire, self._timeline)
         self.reconciler = Reconciler(
             observer=self,
             writer=KubeWriter(client, self.store, self._may_write),
             notifier=self.telling,
             sampler=self,
+            guard=self.guard,
             queue=_Queue(self),
             environment=self._environment,
             clock=self.clock,
@@ -155,7 +162,11 @@ class OperatorProcess:
         )
         self._list()
         self.resync_at = self._timeline.seconds + RESYNC_SECONDS
+        self.guard_at = self._timeline.seconds + LOOK_SECONDS
         self.due(0.0)
+
+    def _pods(self, _: TeamKey, revisions: frozenset[str]) -> frozenset[str]:
+        return pods_of(self.store, self._team, revisions)
 
     def _list(self) -> None:
         """Fill the cache with what is there, or with what was there some seconds ago; then the rest is heard late."""
@@ -170,7 +181,7 @@ class OperatorProcess:
     def die(self) -> None:
         """It is gone at once, and started again after a while."""
         self.alive = False
-        self.tick_at = self.sample_at = self.resync_at = NEVER
+        self.tick_at = self.sample_at = self.resync_at = self.guard_at = NEVER
         self._timeline.after(RESTART_SECONDS, self.start)
 
     def stop(self) -> None:
@@ -246,6 +257,9 @@ class OperatorProcess:
         if self.resync_at <= now:
             self.resync_at = now + RESYNC_SECONDS
             await self._resync()
+        if self.guard_at <= now:
+            self.guard_at = round(now + LOOK_SECONDS, 3)
+            await self.guard.look()
         if self.sample_at <= now:
             self.sample_at = round(now + (self._interval_seconds or NEVER), 3)
             self._latest = self._look()

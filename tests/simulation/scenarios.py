@@ -9,6 +9,7 @@ from agentteam_operator.api.status import Outcome, Phase
 from tests.simulation.behaviour import Behaviour
 from tests.simulation.created_again import AGAIN, CREATED_AGAIN
 from tests.simulation.damaged import DAMAGED
+from tests.simulation.guarded import GUARDED
 from tests.simulation.lost_pods import LOST_PODS
 from tests.simulation.meddling import (
     load,
@@ -303,6 +304,7 @@ ALL = {
         *REFUSALS,
         *LOST_PODS,
         *TOLD,
+        *GUARDED,
         *OPERATORS,
         *REPEATED_CONVERSATIONS,
         *EVERY_RULE,

@@ -110,7 +110,9 @@ class World:
     def add_operator(self, name: str, environment: Environment) -> OperatorProcess:
         """Start an operator process."""
         look = self.load.snapshot
-        process = OperatorProcess(name, server=self.server, wire=self, environment=environment, look=look, team=KEY)
+        process = OperatorProcess(
+            name, server=self.server, wire=self, environment=environment, look=look, runs=self.load, team=KEY
+        )
         self.operators.append(process)
         return process
 

@@ -115,6 +115,23 @@ class AnalysisSettings(ApiModel):
     others together."""
 
 
+class DegradedAction(StrEnum):
+    """What follows when the revision that serves does worse than on its own last day."""
+
+    ALERT = "Alert"
+    ROLLBACK = "Rollback"
+
+
+class GuardSettings(ApiModel):
+    """The guard: once a rollout is over, the revision that serves is held against its own last day."""
+
+    enabled: bool = True
+    """Whether the error rate of what serves is watched between rollouts. Needs a Prometheus."""
+    on_degraded: DegradedAction = DegradedAction.ALERT
+    """What follows when it has failed clearly more than usual, and more than errorRate's max, for ten minutes at least:
+    Alert (an incident) or Rollback (the same, and back to the last revision that is kept, once; then only alerts)."""
+
+
 class RolloutSettings(ApiModel):
     """How a change goes out, how it is judged, and when it is taken back."""
 
@@ -152,6 +169,8 @@ class RolloutSettings(ApiModel):
     """How long the old revision's pods stay once the new one is stable, in seconds, to finish what they have begun."""
     revision_history_limit: Annotated[int, Field(ge=0, le=50)] = 5
     """How many old revisions are kept, scaled to 0, to go back to."""
+    guard: GuardSettings = GuardSettings()
+    """The guard on the revision that serves, between rollouts."""
     notifications: Annotated[tuple[DnsLabel, ...], Field(max_length=10, json_schema_extra=SET)] = ()
     """Names of the notifiers that are told of incidents and of what a person is asked, from those that the operator was
     configured with. With none named, those that the operator's owner made the default."""

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.base import LenientModel, Time
+from agentteam_operator.api.guard_status import GuardStatus
 from agentteam_operator.api.incident_status import MAX_NOTICES, IncidentStatus, NoticeStatus
 from agentteam_operator.api.rollout import TrafficMode
 from agentteam_operator.api.rounds_status import RoundsStatus
@@ -194,6 +195,9 @@ class RevisionStatus(LenientModel):
     reason: Words = Field(default="", max_length=64, description="Why it ended so: a CamelCase word.")
     message: Words = Field(default="", max_length=1024, description="Why it ended so, in plain words.")
     image: Words = Field(default="", max_length=512, description="The image that its pods run.")
+    left_at: Time | None = Field(
+        default=None, description="When the guard went back from it: it does so once, and never to it."
+    )
 
 
 class Condition(LenientModel):
@@ -229,11 +233,20 @@ class ActionStatus(LenientModel):
     message: Words = Field(default="", max_length=512, description="In plain words.")
 
 
+class Orderer(StrEnum):
+    """Who ordered to go back."""
+
+    PERSON = "Person"
+    GUARD = "Guard"
+
+
 class RollbackStatus(LenientModel):
-    """A person's order to go back: it holds until the spec asks for something else, or until a retry."""
+    """An order to go back: it holds until the spec asks for something else, or until a retry."""
 
     revision: str = Field(max_length=10, description="The revision that is to serve.")
     instead_of: str = Field(max_length=10, description="What the spec asks for.")
+    by: Orderer = Field(default=Orderer.PERSON, description="Person, or Guard: it follows from spec.rollout.guard.")
+    because: str = Field(default="", max_length=512, description="What the guard found, in plain words.")
 
 
 class RestartStatus(LenientModel):
@@ -268,8 +281,11 @@ class AgentTeamStatus(LenientModel):
     actions: list[ActionStatus] = Field(
         default_factory=list, max_length=8, description="The last word of a person of each kind, and what became of it."
     )
-    rollback_to: RollbackStatus | None = Field(default=None, description="A person's order to go back.")
+    rollback_to: RollbackStatus | None = Field(default=None, description="A person's order to go back, or the guard's.")
     restarted: RestartStatus | None = Field(default=None, description="A person's last order to restart.")
+    guard: GuardStatus | None = Field(
+        default=None, description="There while the revision that serves does worse than on its own last day."
+    )
     conditions: list[Condition] = Field(default_factory=list, max_length=16, description="Standard conditions.")
     last_verdicts: list[LastVerdict] = Field(
         default_factory=list,

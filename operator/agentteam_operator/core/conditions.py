@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from agentteam_operator.api.status import ActionName, AgentTeamStatus, Condition, Phase, TeamPhase
-from agentteam_operator.core import damage, names, notices, progress
+from agentteam_operator.api.status import ActionName, AgentTeamStatus, Condition, Orderer, Phase, TeamPhase
+from agentteam_operator.core import damage, guarding, names, notices, progress
 from agentteam_operator.core.gates import Finding, intent
 from agentteam_operator.core.state import Observed
 from agentteam_operator.core.view import View, stuck_words, unready_words
@@ -69,6 +69,7 @@ def _verdict(view: View) -> tuple[TeamPhase, Finding]:
         return TeamPhase.FAILED, Finding(rollout.reason, rollout.message)
     complaint = _not_what_was_asked_for(view)
     phase, said = (TeamPhase.DEGRADED, complaint) if complaint else _steady(view)
+    phase, said = _with_guard(view, phase, said)
     damaged = damage.of_serving(view)
     return (TeamPhase.DEGRADED, _with_damage(view, replace(said, reason=damaged.reason))) if damaged else (phase, said)
 
@@ -79,12 +80,23 @@ def _with_damage(view: View, said: Finding) -> Finding:
     return replace(said, message=f"{damaged.message}; {said.message}") if damaged else said
 
 
+def _with_guard(view: View, phase: TeamPhase, said: Finding) -> tuple[TeamPhase, Finding]:
+    """The same, after what the guard has found; the reason stays that of what was wrong anyhow."""
+    worse = guarding.complaint(view)
+    if worse is None or phase is TeamPhase.HEALTHY:
+        return (TeamPhase.DEGRADED, worse) if worse else (phase, said)
+    return TeamPhase.DEGRADED, replace(said, message=f"{worse.message}; {said.message}")
+
+
 def _not_what_was_asked_for(view: View) -> Finding | None:
     """Something else serves than the spec says, and why."""
     rollout, serving, target = view.rollout, view.status.active_revision, view.observed.target
     if view.observed.foreign:
         return intent.invalid(view)
     back = view.status.rollback_to
+    if back is not None and back.revision == serving and back.by is Orderer.GUARD:
+        said = f"{_who_serves(view)}, to which the guard went back: {back.because}"
+        return Finding(guarding.WENT_BACK, f"{said}; apply another spec, or retry {back.instead_of}")
     if back is not None and back.revision == serving:
         said = f"{_who_serves(view)}, by a person's order; the spec asks for {back.instead_of}"
         return Finding("RolledBackByPerson", f"{said}: apply another spec, or retry it")
@@ -145,7 +157,7 @@ def _states(view: View, phase: TeamPhase, found: Finding) -> dict[str, tuple[str
     damaged = damage.of_serving(view)
     # Unready pods alone may well get ready again.
     stuck = refused_or_back or phase is TeamPhase.FAILED or (damaged is not None and not view.in_progress)
-    moving = not stuck and phase not in {TeamPhase.HEALTHY, TeamPhase.SUSPENDED}
+    moving = not stuck and phase not in {TeamPhase.HEALTHY, TeamPhase.SUSPENDED} and not guarding.complaint(view)
     serving = bool(view.active and view.active.ready_pods)
     pods = (
         f"{len(view.active.ready_pods)} of {quantity(view.active.replicas, 'pod')} ready" if view.active else "no pods"

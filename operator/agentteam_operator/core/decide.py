@@ -32,6 +32,7 @@ from datetime import datetime
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import (
     actions,
+    guarding,
     held,
     incidents,
     last_verdicts,
@@ -228,7 +229,7 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
     spec = held.spec_in_force(observed)
     view = View(observed=observed, environment=environment, now=now, spec=spec, status=observed.status)
     if not view.spec.suspend:
-        view = round_starts.update(advance(verdicts.judge(actions.heard(adopted(view)))))
+        view = round_starts.update(guarding.update(advance(verdicts.judge(actions.heard(adopted(view))))))
     view = view.with_status(summarize(view))
     if view.spec.suspend:
         view = notices.with_outcomes(view)
@@ -241,6 +242,7 @@ def decide(observed: Observed, environment: Environment, now: datetime) -> Decis
         needs_live_read=(planned.needs_live_read or _is_weighty(view)) and not observed.live,
         requeue_after_seconds=0 if planned.more else timing.next_look_seconds(view),
         sampling=view.phase in JUDGED and judgement.judged(view),
+        guarding=guarding.watched(view),
     )
 
 

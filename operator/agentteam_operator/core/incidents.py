@@ -10,6 +10,7 @@ of, with an id made from the team, the revision and that moment: whoever dies in
 * A team that nothing serves for `NOTHING_SERVES_SECONDS` opens one, in any phase.
 * A team at rest that is Degraded opens one: at once for what only a person can mend, for missing pods once they have
   been missing for longer than a replacement takes.
+* So does what the guard finds of the revision that serves; it is over when the guard finds it well, or is switched off.
 * A worse one takes the place of the open one, which is over with that. It never gets milder: what has once called for
   a person stays so until it is mended, rather than calling again with each pod that comes and goes.
 * It is over when the team has been Healthy, with what the spec asks for, for `CALM_SECONDS`.
@@ -27,6 +28,7 @@ from datetime import datetime, timedelta
 from agentteam_operator.api.incident_status import MAX_DESCRIPTION_CHARACTERS, IncidentStatus, Severity
 from agentteam_operator.api.redaction import without_secrets
 from agentteam_operator.api.status import GateStatus, Phase, TeamPhase, Transition, Verdict
+from agentteam_operator.core import guarding
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.state import PodObserved, RevisionObserved
 from agentteam_operator.core.verdicts import OFFLINE_SECONDS
@@ -59,18 +61,25 @@ class _Fault:
     evidence: tuple[tuple[str, str], ...] = ()
     """Further lines, each with the words of it that need no repetition where they were said already."""
     of_rollout: bool = False
+    of_guard: bool = False
 
 
 def update(view: View) -> View:
     """The view with an incident opened, or closed, if this tick gives reason to. Wants the summary of the status."""
     held = view.status.last_incident
     is_open = held is not None and held.resolved_at is None
-    fault = _given_up(view) or _nothing_serves(view) or _degraded(view)
+    fault = _given_up(view) or _nothing_serves(view) or _failing_more(view) or _degraded(view)
     if fault is not None and (held is None or not is_open or _takes_its_place(view, held, fault)):
         return _with(view, _opened(view, fault))
-    if held is not None and is_open and _is_over(view):
+    if held is not None and is_open and _is_over(view, held):
         return _with(view, held.model_copy(update={"resolved_at": view.now}))
     return view
+
+
+def ending(view: View, held: IncidentStatus) -> str:
+    """Why an incident is over, in words."""
+    off = guarding.switched_off(view) if held.reason in guarding.REASONS else ""
+    return off or f"{view.status.reason}: {view.status.message}"
 
 
 def changed(view: View) -> bool:
@@ -100,6 +109,8 @@ def _takes_its_place(view: View, held: IncidentStatus, fault: _Fault) -> bool:
     if fault.of_rollout and view.rollout is not None:
         another = held.revision != fault.revision or held.opened_at < view.rollout.started_at
         return another or _is_worse(fault, held)
+    if fault.of_guard and view.status.guard != view.observed.status.guard:  # else it was told already
+        return (held.revision, held.reason) != (fault.revision, fault.found.reason)
     return _is_worse(fault, held)
 
 
@@ -107,7 +118,9 @@ def _is_worse(fault: _Fault, held: IncidentStatus) -> bool:
     return fault.severity is Severity.CRITICAL and held.severity is not Severity.CRITICAL
 
 
-def _is_over(view: View) -> bool:
+def _is_over(view: View, held: IncidentStatus) -> bool:
+    if held.reason in guarding.REASONS and not guarding.stands(view):
+        return True  # the guard took its time to find that
     calm_at = _since(view, "Ready", "True", CALM_SECONDS)
     return view.status.phase is TeamPhase.HEALTHY and calm_at is not None and calm_at <= view.now
 
@@ -161,13 +174,28 @@ def _nothing_serves(view: View) -> _Fault | None:
     )
 
 
+def _failing_more(view: View) -> _Fault | None:
+    """What serves fails more than it used to."""
+    held, found = view.status.guard, guarding.complaint(view)
+    if held is None or found is None:
+        return None
+    return _Fault(
+        revision=held.revision,
+        found=found,
+        said=f"{_named(view, held.revision)} serves, and fails more than before",
+        severity=Severity.CRITICAL if guarding.is_gross(held) else Severity.WARNING,
+        evidence=_last_words(view.active),
+        of_guard=True,
+    )
+
+
 def _degraded(view: View) -> _Fault | None:
     """The team is at rest, and isn't well; of one that was rolled back, only what makes it worse."""
     status, revision = view.status, view.status.active_revision
     if view.phase not in _STEADY or not revision or not any(_serving(view)):
         return None
     missing = _are_missing(view)
-    known = CHOSEN | {"PodsNotReady"}
+    known = CHOSEN | guarding.REASONS | {"PodsNotReady", guarding.WENT_BACK}
     unwell = view.phase is Phase.COMPLETED and status.phase is TeamPhase.DEGRADED and status.reason not in known
     if not missing and not unwell:
         return None

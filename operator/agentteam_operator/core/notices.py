@@ -78,7 +78,8 @@ def _news(view: View) -> Iterator[NoticeStatus]:
     before, after = view.observed.status.last_incident, view.status.last_incident
     if before is not None and before.resolved_at is None and after is not None and after != before:
         replaced = after.id != before.id
-        yield _addressed(view, _resolution(view, before, f"in its place: {after.title}" if replaced else _well(view)))
+        how = f"in its place: {after.title}" if replaced else incidents.ending(view, before)
+        yield _addressed(view, _resolution(view, before, how))
     if after is not None and after.resolved_at is None and (before is None or before.id != after.id):
         yield _addressed(view, _opening(view, after))
     rollout = view.rollout
@@ -117,10 +118,6 @@ def _resolution(view: View, incident: IncidentStatus, how: str) -> NoticeStatus:
         "message": how[:1024],
     }
     return _opening(view, incident).model_copy(update=update)
-
-
-def _well(view: View) -> str:
-    return f"{view.status.reason}: {view.status.message}"
 
 
 def _pause(view: View) -> NoticeStatus:

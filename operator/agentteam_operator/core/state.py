@@ -13,6 +13,7 @@ from typing import Any
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.api.validation import FieldProblem
+from agentteam_operator.core.guard import GuardFinding, Guarding
 from agentteam_operator.core.pairs import PairsObserved
 from agentteam_operator.core.telling import Delivery, NotifierFacts, Notify
 
@@ -234,6 +235,8 @@ class Observed:
     stray_pods: frozenset[str] = frozenset()
     """Names of pods that `server_selector(team)` matches but that are in no `revisions[...].pods`."""
     snapshot: Snapshot | None = None
+    guard: GuardFinding | None = None
+    """What the guard says of the serving revision; None while nobody watches it."""
     refusals: tuple[Refusal, ...] = ()
     """Of the last look, and of this process: after a restart each write is tried, and refused, again."""
     deliveries: tuple[Delivery, ...] = ()
@@ -308,3 +311,5 @@ class Decision:
     """When to look again without being woken; None when only an event can change anything."""
     sampling: bool = False
     """True while the team's metrics are wanted at each interval."""
+    guarding: Guarding | None = None
+    """What the guard is to watch; None for nothing."""

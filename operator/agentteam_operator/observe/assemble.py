@@ -13,6 +13,7 @@ from agentteam_operator.api.redaction import without_secrets
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.actions import target_in_force
+from agentteam_operator.core.guard import GuardFinding
 from agentteam_operator.core.state import (
     JobObserved,
     Manifest,
@@ -48,6 +49,7 @@ def assemble(
     documents: Mapping[str, Mapping[str, Any]] | None = None,
     pod_words: Mapping[str, str] | None = None,
     snapshot: Snapshot | None = None,
+    guard: GuardFinding | None = None,
     live: bool = False,
     read_spec: Callable[[Manifest], SpecReading] | None = None,
 ) -> Observed:
@@ -60,6 +62,7 @@ def assemble(
         documents: app.yaml of each revision, parsed, by revision; only on a live read.
         pod_words: what Events say of pods that don't start, by the pod's name.
         snapshot: the latest look at Prometheus.
+        guard: what the guard says of the serving revision.
         live: read from the API server for this tick.
         read_spec: another `parse_spec`, such as one that remembers.
 
@@ -76,6 +79,7 @@ def assemble(
         spec_target=reading.target,
         unread=reading.unread,
         snapshot=snapshot,
+        guard=guard,
         live=live,
     )
     return _with_objects(observed, objects, foreign, documents or {}, pod_words or {})

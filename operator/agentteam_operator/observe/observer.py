@@ -13,6 +13,7 @@ import yaml
 
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import names
+from agentteam_operator.core.guard import GuardFinding
 from agentteam_operator.core.state import Manifest, Observed, Snapshot
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.errors import KubeError, NotFound
@@ -49,15 +50,30 @@ class Snapshots(Protocol):
         """The latest snapshot; None before the first."""
 
 
+class Findings(Protocol):
+    """Who watches over what serves."""
+
+    def finding(self, key: TeamKey) -> GuardFinding | None:
+        """What the guard says of a team; None while it isn't watched."""
+
+
 class Observer:
     """Reads teams. Remembers what it parsed, and for some seconds what Events said of pods that don't start."""
 
-    def __init__(self, client: KubeReader, store: Store, snapshots: Snapshots, clock: Callable[[], datetime]) -> None:
-        """`clock` gives the present, aware of its zone."""
+    def __init__(
+        self,
+        client: KubeReader,
+        store: Store,
+        snapshots: Snapshots,
+        clock: Callable[[], datetime],
+        guard: Findings | None = None,
+    ) -> None:
+        """`clock` gives the present, aware of its zone; without a `guard` nothing is said of what serves."""
         self._client = client
         self._store = store
         self._snapshots = snapshots
         self._clock = clock
+        self._guard = guard
         self._specs: OrderedDict[tuple[str, int], SpecReading] = OrderedDict()
         self._words: dict[str, tuple[datetime, str]] = {}
         self._parsed: OrderedDict[str, Mapping[str, Any] | None] = OrderedDict()
@@ -117,13 +133,15 @@ class Observer:
         team = entry.team
         if team is None:
             raise NotFound("the team went while it was read")
+        key = team["metadata"]["namespace"], team["metadata"]["name"]
         return assemble(
             team,
             entry.children,
             foreign=entry.foreign,
             documents=documents,
             pod_words=words,
-            snapshot=self._snapshots.latest((team["metadata"]["namespace"], team["metadata"]["name"])),
+            snapshot=self._snapshots.latest(key),
+            guard=self._guard.finding(key) if self._guard else None,
             live=live,
             read_spec=self._read_spec,
         )

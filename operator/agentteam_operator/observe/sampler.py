@@ -79,7 +79,7 @@ class Sampler:
         self._due: dict[TeamKey, float] = {}
         self._latest: dict[TeamKey, Snapshot] = {}
         self._changed = asyncio.Event()
-        self._queries = QuerySampler(prometheus, lambda key, revision: self._pods(key, frozenset({revision})), wake)
+        self._queries = QuerySampler(prometheus, lambda key, revision: self.pods(key, frozenset({revision})), wake)
 
     def want(self, key: TeamKey, sampling: Sampling | None) -> None:
         """From now on, read this team's metrics so; None for no longer."""
@@ -145,17 +145,23 @@ class Sampler:
             namespace=key[0],
             team=key[1],
             revisions=sampling.revisions,
-            pods=self._pods(key, sampling.revisions),
+            pods=self.pods(key, sampling.revisions),
             metrics=sampling.metrics,
         )
 
-    def _pods(self, key: TeamKey, revisions: frozenset[str]) -> frozenset[str]:
-        entry = self._store.entry(key)
-        return frozenset(
-            name
-            for (kind, name), item in (entry.children.items() if entry else ())
-            if kind == "Pod" and not is_over(item) and _of_revision(item["metadata"], revisions)
-        )
+    def pods(self, key: TeamKey, revisions: frozenset[str]) -> frozenset[str]:
+        """As `pods_of`."""
+        return pods_of(self._store, key, revisions)
+
+
+def pods_of(store: Store, key: TeamKey, revisions: frozenset[str]) -> frozenset[str]:
+    """Names of a team's server pods of these revisions, as they are now."""
+    entry = store.entry(key)
+    return frozenset(
+        name
+        for (kind, name), item in (entry.children.items() if entry else ())
+        if kind == "Pod" and not is_over(item) and _of_revision(item["metadata"], revisions)
+    )
 
 
 def _of_revision(metadata: Mapping[str, Mapping[str, str]], revisions: frozenset[str]) -> bool:

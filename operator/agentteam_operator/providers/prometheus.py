@@ -25,6 +25,7 @@ from yarl import URL
 
 from agentteam_operator.core.state import QueryReading, Snapshot
 from agentteam_operator.providers.prometheus_samples import (
+    FINISHED,
     METRICS,
     SERIES_BY_METRIC,
     STATUSES,
@@ -98,7 +99,8 @@ class Prometheus:
         self._clock = clock
         base = URL(config.url)
         self._query_url = base / "api/v1/query"
-        self._shown_url = str(base.with_user(None).with_query(None))
+        self._range_url = base / "api/v1/query_range"
+        self.shown_url = str(base.with_user(None).with_query(None))
         self._session: aiohttp.ClientSession | None = None
         self._tls: tuple[int, ssl.SSLContext] | None = None
         self._slots = asyncio.Semaphore(_CONCURRENT_QUERIES)
@@ -137,7 +139,18 @@ class Prometheus:
             try:
                 return read_number(await self._query(expression, limits, MAX_NUMBER_BYTES), at)
             except (QueryError, MalformedAnswerError) as error:
-                return QueryReading(at=at, error=f"Prometheus at {self._shown_url}: {error}"[:512])
+                return QueryReading(at=at, error=f"Prometheus at {self.shown_url}: {error}"[:512])
+
+    async def ask(self, expression: str, over: range | None = None) -> object:
+        """The JSON document that a query is answered with: now, or at each of these moments (Unix time, in seconds).
+
+        Raises:
+            QueryError: not reached, refused, or no JSON.
+        """
+        if over is None:
+            return await self._query(expression)
+        limits = {"start": f"{over[0]}", "end": f"{over[-1]}", "step": f"{over.step}"}
+        return await self._query(expression, limits, url=self._range_url)
 
     async def _look(self, requests: Sequence[TeamPods]) -> dict[TeamKey, Snapshot]:
         """The snapshots of the teams of one query."""
@@ -147,14 +160,18 @@ class Prometheus:
             try:
                 readings = read_pods(parse_vector(await self._query(query_of(requests))), listed)
             except (QueryError, MalformedAnswerError) as error:
-                said = f"Prometheus at {self._shown_url}: {error}"
+                said = f"Prometheus at {self.shown_url}: {error}"
                 return {request.key: Snapshot(at=at, pods={}, error=said[:512]) for request in requests}
         return {request.key: snapshot_of(request, readings, at) for request in requests}
 
     async def _query(
-        self, expression: str, limits: Mapping[str, str] | None = None, most_bytes: int = MAX_ANSWER_BYTES
+        self,
+        expression: str,
+        limits: Mapping[str, str] | None = None,
+        most_bytes: int = MAX_ANSWER_BYTES,
+        url: URL | None = None,
     ) -> object:
-        """The JSON document that an instant query is answered with.
+        """The JSON document that a query is answered with: an instant one, unless `url` says otherwise.
 
         Raises:
             QueryError: not reached, refused, or no JSON.
@@ -162,7 +179,8 @@ class Prometheus:
         timeout_seconds = self._config.timeout_seconds
         try:
             async with asyncio.timeout(timeout_seconds):
-                body, status = await self._post({"query": expression, **(limits or {})}, most_bytes)
+                form = {"query": expression, **(limits or {})}
+                body, status = await self._post(url or self._query_url, form, most_bytes)
         except TimeoutError:
             raise QueryError(f"no answer within {timeout_seconds:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -175,13 +193,13 @@ class Prometheus:
             raise QueryError(f"answered {status}")
         return document
 
-    async def _post(self, form: Mapping[str, str], most_bytes: int) -> tuple[bytes, int]:
+    async def _post(self, url: URL, form: Mapping[str, str], most_bytes: int) -> tuple[bytes, int]:
         headers, tls = await asyncio.to_thread(self._read_files)
         if self._session is None:
             self._session = aiohttp.ClientSession(raise_for_status=False)
         # A redirect is a login page, or a place that the token isn't meant for.
         async with self._session.post(
-            self._query_url, data=form, headers=headers, ssl=tls or True, allow_redirects=False
+            url, data=form, headers=headers, ssl=tls or True, allow_redirects=False
         ) as response:
             body = bytearray()
             async for part in response.content.iter_chunked(64 * 1024):
@@ -204,13 +222,13 @@ class Prometheus:
         return headers, self._tls[1]
 
 
-def chunks(requests: Iterable[TeamPods]) -> Iterator[list[TeamPods]]:
-    """The requests in groups whose query isn't longer than `MAX_QUERY_BYTES`, namespaces kept together."""
+def chunks(requests: Iterable[TeamPods], most_bytes: int = MAX_QUERY_BYTES) -> Iterator[list[TeamPods]]:
+    """The requests in groups whose query isn't longer than `most_bytes`, namespaces kept together."""
     chunk: list[TeamPods] = []
     size = empty = len(query_of([]))
     for request in sorted(requests, key=lambda one: one.key):
         more = len(query_of([request])) - empty + 2  # two alternation signs
-        if chunk and size + more > MAX_QUERY_BYTES:
+        if chunk and size + more > most_bytes:
             yield chunk
             chunk, size = [], empty
         chunk.append(request)
@@ -225,17 +243,30 @@ def query_of(requests: Iterable[TeamPods]) -> str:
     It may select more (a team of the same name in another of the namespaces): what isn't listed is dropped afterwards.
     """
     requests = list(requests)
-    namespaces = {request.namespace for request in requests}
-    pods = {f"{request.team}-{revision}" for request in requests for revision in request.revisions}
     wanted = frozenset(name for request in requests for name in request.metrics)
     more = [series for name, names in SERIES_BY_METRIC.items() if name in wanted for series in names]
     matchers = (
         f"__name__=~{_alternatives((*METRICS, *more))}",
         f"status=~{_alternatives(('', *STATUSES))}",
+        *_of_pods(requests),
+    )
+    return "{" + ",".join(matchers) + "}"
+
+
+def runs_query(requests: Iterable[TeamPods]) -> str:
+    """The PromQL selector of all these teams' ended runs, good and bad."""
+    matchers = (f"status=~{_alternatives(STATUSES)}", *_of_pods(list(requests)))
+    return FINISHED + "{" + ",".join(matchers) + "}"
+
+
+def _of_pods(requests: list[TeamPods]) -> tuple[str, str]:
+    """Matchers on the scrape target's labels that all these teams' revisions meet."""
+    namespaces = {request.namespace for request in requests}
+    pods = {f"{request.team}-{revision}" for request in requests for revision in request.revisions}
+    return (
         f"namespace=~{_alternatives(sorted(namespaces))}",
         f"pod=~{_alternatives(sorted(pods), '-.*')}",
     )
-    return "{" + ",".join(matchers) + "}"
 
 
 def _alternatives(names: Iterable[str], suffix: str = "") -> str:

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from agentteam_operator.apply import KubeWriter
 from agentteam_operator.core import names
+from agentteam_operator.core.guard import Guarding
 from agentteam_operator.core.state import Environment, Observed, Snapshot, TeamRef
 from agentteam_operator.core.telling import Delivery, Notify
 from agentteam_operator.kube import resources
@@ -87,6 +88,7 @@ class Life:
             writer=KubeWriter(client, store, lambda: True),
             notifier=self,
             sampler=self,
+            guard=self,
             queue=WakeQueue(),
             environment=lambda: ENVIRONMENT,
             clock=self._clock,
@@ -108,6 +110,9 @@ class Life:
         return None
 
     def want(self, key: TeamKey, sampling: Sampling | None) -> None:
+        """There is no Prometheus."""
+
+    def watch_over(self, key: TeamKey, guarding: Guarding | None) -> None:
         """There is no Prometheus."""
 
     def offer(self, team: TeamRef, notify: Notify) -> None:

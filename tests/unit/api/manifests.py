@@ -187,6 +187,7 @@ FULL: Document = {
             "settleSeconds": 60,
             "drainSeconds": 30,
             "revisionHistoryLimit": 3,
+            "guard": {"enabled": True, "onDegraded": "Rollback"},
             "notifications": ["pager"],
         },
         "suspend": True,

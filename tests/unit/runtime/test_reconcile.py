@@ -10,6 +10,7 @@ from agentteam_operator import reconcile
 from agentteam_operator.api.incident_status import NoticeKind, NoticeStatus
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus, Phase, RolloutStatus, Transition
+from agentteam_operator.core.guard import Guarding, GuardSettings
 from agentteam_operator.core.state import (
     Action,
     ApplyObject,
@@ -81,6 +82,8 @@ class Script:
     delivered: tuple[Delivery, ...] = ()
     forgotten: list[TeamKey] = field(default_factory=list)
     """Teams that notifiers were told to forget."""
+    guarded: list[Guarding | None] = field(default_factory=list)
+    """What the guard was told to watch."""
     told: list[tuple[Refusal, ...]] = field(default_factory=list)
     """What each decision was told of refusals."""
 
@@ -100,6 +103,10 @@ class Script:
 
     def want(self, key: TeamKey, sampling: Sampling | None) -> None:
         pass
+
+    def watch_over(self, key: TeamKey, guarding: Guarding | None) -> None:
+        assert key == KEY
+        self.guarded.append(guarding)
 
     def offer(self, team: TeamRef, notify: Notify) -> None:
         self.written.append(f"offer {team.name} {[notice.id for notice in notify.due]}")
@@ -173,6 +180,7 @@ async def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
         writer=script,
         notifier=script,
         sampler=script,
+        guard=script,
         queue=queue,
         environment=lambda: Environment(default_image="agent:1", builder_version="test"),
         clock=lambda: NOW,
@@ -530,3 +538,13 @@ async def test_a_team_that_is_gone_is_forgotten_by_notifiers(bench: Bench) -> No
     bench.script.exists = False
     await bench.reconciler.tick(KEY)
     assert bench.script.forgotten == [KEY]
+
+
+async def test_the_guard_watches_what_the_decision_says(bench: Bench) -> None:
+    guarding = Guarding("a" * 10, GuardSettings(max_rate=0.05, min_effect=0.005, min_runs=20))
+    bench.script.decisions = [decision(guarding=guarding), decision()]
+    for _ in range(2):
+        await bench.reconciler.tick(KEY)
+    bench.script.exists = False
+    await bench.reconciler.tick(KEY)
+    assert bench.script.guarded == [guarding, None, None]

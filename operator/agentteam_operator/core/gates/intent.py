@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentteam_operator.api.status import ActionName, Outcome, Phase
+from agentteam_operator.api.status import ActionName, Orderer, Outcome, Phase
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.asking import PAUSED, asking
 from agentteam_operator.core.view import View
@@ -35,6 +35,8 @@ def _ordered(view: View, target: str) -> Finding:
     """Who asks for the target, and what it is."""
     back, restarted = view.status.rollback_to, view.status.restarted
     if back is not None and back.revision == target:
+        if back.by is Orderer.GUARD:
+            return Finding("RollbackOrdered", f"the guard goes back to {target}: {back.because}")
         return Finding("RollbackOrdered", f"a person wants to go back to {target}")
     if restarted is not None and restarted.revision == target and not view.retained(target):
         return Finding("RestartOrdered", f"a person wants {restarted.of} made anew, as {target}")
@@ -50,12 +52,20 @@ def _went_back_from(view: View) -> bool:
     return rollout.reason == "Aborted" or (rollout.gates_skipped and rollout.reason != "Superseded")
 
 
+def _who(view: View) -> str:
+    """Who asks for the target."""
+    back = view.status.rollback_to
+    if back is None:
+        return "the spec"
+    return "the guard" if back.by is Orderer.GUARD else "a person"
+
+
 def reverted(view: View) -> Finding | None:
     """The spec asks again for what serves already."""
     if view.stranded:
         return None  # it is meant to serve, and doesn't: the candidate goes on until a pod of it is ready
     if view.status.active_revision and view.observed.target == view.status.active_revision:
-        who = "a person" if view.status.rollback_to else "the spec"
+        who = _who(view)
         return Finding("Reverted", f"{who} asks again for {view.observed.target}, which serves")
     return None
 
@@ -64,7 +74,7 @@ def superseded(view: View) -> Finding | None:
     """The spec, or a person, asks for something else while the candidate is on trial."""
     if view.rollout is None or not view.superseded:
         return None
-    who = "a person" if view.status.rollback_to else "the spec"
+    who = _who(view)
     return Finding("Superseded", f"{who} now asks for {view.observed.target} instead of {view.rollout.revision}")
 
 
