@@ -42,6 +42,9 @@ FEWEST_PIECES = 2
 """Pieces of the past without which nobody knows what is usual."""
 
 _MOST_GAIN = BAR / FEWEST_LOOKS
+_ROUNDING = 1e-6
+"""Ten tenths of BAR are all of it, whatever floating point makes of them."""
+
 _WELL_WITHOUT = BAR / 4
 """Evidence that the other pods don't have: the pod left out is sick by itself."""
 
@@ -187,7 +190,8 @@ def _changed(evidence: float, runs: Tally, limit: float, *, both_ways: bool) -> 
     gain = min(_MOST_GAIN, runs.bad * log(2) - runs.total * log1p(limit))
     if both_ways:
         gain = max(-_MOST_GAIN, gain)
-    return min(BAR, max(0.0, evidence + gain))
+    changed = evidence + gain
+    return min(BAR, changed) if changed > _ROUNDING else 0.0
 
 
 def _judged(state: GuardState, settings: GuardSettings) -> GuardState:
@@ -212,7 +216,7 @@ def _is_proven(state: GuardState) -> bool:
 
 
 def _reached(evidence: float) -> bool:
-    return evidence >= BAR - 1e-9  # ten tenths
+    return evidence >= BAR - _ROUNDING
 
 
 def found(state: GuardState, guarding: Guarding) -> GuardFinding:
