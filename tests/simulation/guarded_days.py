@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import log, log1p
 from statistics import median
 from zlib import crc32
 
@@ -147,10 +148,17 @@ def first_word(life: Life, seed: int) -> Word | None:
     """What the guard says first of one team; None if it says nothing."""
     begin = life.past_minutes
     bad, every = life.counts(np.random.default_rng([crc32(life.name.encode()), seed]))
-    state, usual, said = GuardState(), None, None
+    bad_sums, every_sums = (np.concatenate(([0], counts.sum(axis=0).cumsum())) for counts in (bad, every))
+    state, usual, said, gains = GuardState(), None, None, np.zeros(0)
     for minute in range(begin, begin + WATCHED_DAYS * DAY_MINUTES):
-        if (minute - begin) % PAST_EVERY_MINUTES == 0:
-            usual = guard.usual_rate(_pieces(bad, every, minute), SETTINGS.min_runs)
+        into = (minute - begin) % PAST_EVERY_MINUTES
+        if not into:
+            usual = guard.usual_rate(_pieces(bad_sums, every_sums, minute), SETTINGS.min_runs)
+            here = slice(minute, minute + PAST_EVERY_MINUTES)
+            limit = guard.limit_of(SETTINGS, usual or 0.0)
+            gains = bad[:, here].sum(axis=0) * log(2) - every[:, here].sum(axis=0) * log1p(limit)
+        if state == _CALM and gains[into] <= 0:
+            continue  # it would stay as it is
         look = {pod: Tally(int(bad[n, minute]), int(every[n, minute])) for n, pod in enumerate(PODS)}
         state = guard.looked(state, look, usual, SETTINGS, START + timedelta(minutes=minute))
         if said is None and state.health is not Health.WELL:
@@ -162,15 +170,16 @@ def first_word(life: Life, seed: int) -> Word | None:
     return said
 
 
+_CALM = GuardState()
 _GUARDING = guard.Guarding("a" * 10, SETTINGS)
 
 
-def _pieces(bad: Integers, every: Integers, minute: int) -> Iterator[Tally]:
+def _pieces(bad_sums: Integers, every_sums: Integers, minute: int) -> Iterator[Tally]:
     """The last day before a minute, as the operator reads it."""
     end = (minute - LAG_MINUTES) // PIECE_MINUTES * PIECE_MINUTES
-    for begin in range(max(0, end - DAY_MINUTES), end, PIECE_MINUTES):
-        here = slice(begin, begin + PIECE_MINUTES)
-        yield Tally(int(bad[:, here].sum()), int(every[:, here].sum()))
+    times = range(max(0, end - DAY_MINUTES), end + 1, PIECE_MINUTES)
+    pieces = (np.diff(sums[times]).tolist() for sums in (bad_sums, every_sums))
+    return map(Tally, *pieces)
 
 
 def silent(life: Life, teams: int) -> str:
