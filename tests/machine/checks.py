@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus
+from agentteam_operator.api.status import AgentTeamStatus, Orderer, Outcome, Phase, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.state import Action, ApplyObject, CreateObject, Decision, DeleteObject, ScaleDeployment
 from agentteam_operator.core.view import IN_PROGRESS
@@ -92,11 +92,26 @@ def after(model: Model, decision: Decision) -> None:
         assert _old.deadline == rollout.deadline, f"6: the deadline moved in {rollout.phase}"
         if rollout.deadline is not None and model.answers != "none":
             assert model.now < rollout.deadline, f"6: {rollout.phase} outlasts its deadline"
+    _the_guard_goes_back_once(model.status, decision.status)
     known = {entry.hash for entry in model.status.revisions if entry.outcome is Outcome.SUCCESSFUL}
     for entry in decision.status.revisions:
         if entry.outcome is Outcome.SUCCESSFUL and entry.hash not in known and entry.reason != "Adopted":
             assert rollout.phase is Phase.COMPLETED, f"{entry.hash} is called Successful in {rollout.phase}"
             assert _cleared(rollout), f"{entry.hash} is called Successful without its gates"
+
+
+def _the_guard_goes_back_once(before: AgentTeamStatus, after: AgentTeamStatus) -> None:
+    """From what was rolled out for good, to a revision that it never left; and during a rollout it rests."""
+    if after.rollout is not None and after.rollout.phase in IN_PROGRESS:
+        assert after.guard == before.guard, f"the guard finds something in {after.rollout.phase}"
+    order = after.rollback_to
+    if order is None or order.by is not Orderer.GUARD or order == before.rollback_to:
+        return
+    left = {entry.hash for entry in before.revisions if entry.left_at}
+    assert after.rollout is not None
+    assert after.rollout.phase is Phase.COMPLETED, f"the guard goes back in {after.rollout.phase}"
+    assert before.rollback_to is None or before.rollback_to.instead_of != order.instead_of, "an order stood"
+    assert not {order.revision, before.active_revision} & left, "the guard goes to and fro"
 
 
 def _same_phase(before: RolloutStatus, after: RolloutStatus) -> bool:

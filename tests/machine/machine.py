@@ -11,12 +11,14 @@ from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import ActionName, AgentTeamStatus, Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.guard import GuardFinding, Health
+from agentteam_operator.core.sequential import Tally
 from agentteam_operator.core.state import Decision
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.machine import checks
-from tests.machine.model import ENVIRONMENT, VERSIONS, Model
+from tests.machine.model import ENVIRONMENT, START, VERSIONS, Model
 from tests.simulation.specs import spec
 
 REVISIONS = tuple(revision_hash(AgentTeamSpec.parse(spec(version))) for version in VERSIONS)
@@ -44,6 +46,8 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"rollout": {"conversations": CONVERSATIONS, "hooks": HOOKS}},
     {"rollout": {"conversations": CONVERSATIONS, "analysis": {"onInconclusive": "Promote"}}},
     {"rollout": {"autoPromote": False, "promotionTimeoutSeconds": 30}},
+    {"rollout": {"guard": {"onDegraded": "Rollback"}}},
+    {"rollout": {"guard": {"enabled": False}}},
     {"suspend": True},
     {"replicas": None, "autoscaling": {"minReplicas": 2, "maxReplicas": 6, "targetCPUUtilization": 70}},
 )
@@ -54,6 +58,14 @@ LAST_WORDS: tuple[Mapping[str, Any], ...] = (
     {"reason": "Aborted", "samples": -1},
 )
 """What a check may have left: no word of its own decides anything, and none keeps a status from being stored."""
+_FOUND = GuardFinding("", Health.WORSE, START, Tally(300, 1000), usual=0.01, limit=0.05)
+FINDINGS = (
+    None,
+    GuardFinding("", Health.WELL),
+    replace(_FOUND, health=Health.SICK_POD, pod="pod-0"),
+    _FOUND,
+    replace(_FOUND, proven=True),
+)
 KINDS = ("Deployment", "ConfigMap", "Job", "Service", "PodDisruptionBudget")
 
 
@@ -204,6 +216,12 @@ class TeamMachine(RuleBasedStateMachine):
     def revisions_fail(self, failing: frozenset[str]) -> None:
         """From now on half of their runs."""
         self.model.failing = failing
+
+    @rule(revision=st.sampled_from([*REVISIONS, "active", "active"]), finding=st.sampled_from(FINDINGS))
+    def the_guard_says(self, revision: str, finding: GuardFinding | None) -> None:
+        """From now on, of the revision that serves, or still of another one."""
+        named = {"active": self.model.status.active_revision}.get(revision, revision)
+        self.model.guard = replace(finding, revision=named) if finding and named else None
 
     # --- people ---
 

@@ -14,6 +14,7 @@ from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.actions import target_in_force
+from agentteam_operator.core.guard import GuardFinding
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
 from agentteam_operator.core.state import (
     Action,
@@ -76,6 +77,8 @@ class Model:
     """Revisions of which half of the runs fail."""
     answers: str = "good"
     """What Prometheus says: "good", "none" (there is no snapshot), or an error."""
+    guard: GuardFinding | None = None
+    """What the guard says of some revision."""
     count: int = 0
 
     @property
@@ -102,6 +105,7 @@ class Model:
             preview_endpoints=self._previewed(),
             stray_pods=self.strays,
             snapshot=self.snapshot(),
+            guard=self.guard,
             refusals=self.refusals,
             live=live,
         )

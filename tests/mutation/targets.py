@@ -32,6 +32,11 @@ SIMULATED = (
 
 _STORIES = tuple(f"tests/simulation/test_scenarios.py::test_ends_as_it_should[{name}]" for name in SIMULATED)
 
+_GUARDED = tuple(
+    f"tests/simulation/test_scenarios.py::test_ends_as_it_should[{name}]"
+    for name in ("guarded-and-well-again", "upgrade-guarded-and-gone-back-once")
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -62,6 +67,7 @@ DECIDING = (
     _target("core/difference.py", f"{_CORE}/test_difference.py", *_TABLE, *_STORIES),
     _target("core/actions.py", f"{_CORE}/test_actions.py", *_STORIES),
     _target("core/checks.py", f"{_CORE}/test_checks.py", *_TABLE, *_STORIES),
+    _target("core/guarding.py", f"{_CORE}/test_guarding.py", *_STORIES, *_GUARDED),
     _target("core/incidents.py", f"{_CORE}/test_incidents.py", *_STORIES),
     _target("core/notices.py", f"{_CORE}/test_notices.py", *_STORIES),
     _target("core/gates/checks.py", f"{_CORE}/test_checks.py", *_TABLE, *_STORIES),
@@ -94,6 +100,7 @@ JUDGING = (
     _target("core/round_starts.py", *_ROUNDS, _CORE),
     _target("core/round_evidence.py", f"{_CORE}/test_round_evidence.py", *_ROUNDS, _CORE),
     _target("core/round_verdict.py", f"{_CORE}/test_round_verdict.py", *_ROUNDS, _CORE),
+    _target("core/guard.py", f"{_CORE}/test_guard.py"),
     _target("core/adopt.py", *_TABLE, *_STORIES),
     _target("core/held.py", f"{_CORE}/test_held.py", *_TABLE, *_STORIES),
     _target("core/refusals.py", f"{_CORE}/test_refusals.py", *_TABLE, *_STORIES),

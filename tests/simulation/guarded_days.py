@@ -1,7 +1,7 @@
 """Simulated days under the guard: how often it speaks though nothing got worse, and how soon when something did.
 
 A team has one day behind it and is watched for the next two, look by look, by the operator's own judgement
-(`core/guard.py`); the past is read anew every half hour, as the operator does. Only the traffic is simulated. Run as
+(`core/guard.py`); the past is read anew every hour, as the operator does. Only the traffic is simulated. Run as
 `python -m tests.simulation.guarded_days 500 100`: teams of each kind that get no worse, and that do.
 """
 
@@ -31,7 +31,7 @@ WATCHED_DAYS = 2
 MINUTES = (1 + WATCHED_DAYS) * DAY_MINUTES
 PIECE_MINUTES = 15
 LAG_MINUTES = 15
-PAST_EVERY_MINUTES = 30
+PAST_EVERY_MINUTES = 60
 PODS = tuple(f"pod-{number}" for number in range(3))
 SETTINGS = GuardSettings(max_rate=0.05, min_effect=0.005, min_runs=20)
 BAD_FROM_MINUTE = DAY_MINUTES + 600

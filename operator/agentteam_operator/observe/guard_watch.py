@@ -24,7 +24,7 @@ from agentteam_operator.providers.prometheus_runs import EndedRuns
 LOOK_SECONDS = 60.0
 """Between two looks."""
 
-PAST_LOOKS = 30
+PAST_LOOKS = 60
 """So many looks after the last time the past is read anew; what is usual changes slowly."""
 
 PAST_LOOKS_OF_YOUNG = 10

@@ -31,8 +31,8 @@ PIECE_SECONDS = 900
 LAG_SECONDS = 900
 """The youngest past is left out: what begins to go wrong now isn't usual."""
 
-MAX_PAST_QUERY_BYTES = 4 * 1024
-"""The answer has a hundred numbers for each one of a look's."""
+MAX_PAST_QUERY_BYTES = 1024
+"""The answer has a hundred numbers for each one of a look's: some thirty teams at a time are a megabyte."""
 
 log = structlog.get_logger(__name__)
 

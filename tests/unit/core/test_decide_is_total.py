@@ -12,6 +12,8 @@ from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import ActionName, AgentTeamStatus, Outcome, Phase, RevisionStatus, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.guard import GuardFinding, Health
+from agentteam_operator.core.sequential import Tally
 from agentteam_operator.core.state import (
     ApplyObject,
     CreateObject,
@@ -173,6 +175,7 @@ ROLLOUT_SETTINGS = st.fixed_dictionaries(
         "settleSeconds": st.sampled_from([0, 30]),
         "drainSeconds": st.sampled_from([0, 30]),
         "revisionHistoryLimit": st.sampled_from([0, 1]),
+        "guard": st.sampled_from([{"onDegraded": "Rollback"}, {"enabled": False}]),
         "analysis": st.sampled_from(
             [{"onInconclusive": "Promote"}, {"onInconclusive": "Rollback"}, {"metrics": []}, {"metrics": [REFUNDS]}]
         ),
@@ -249,6 +252,17 @@ REFUSALS = st.builds(
 )
 
 
+GUARD_FINDINGS = st.builds(
+    GuardFinding,
+    revision=HASHES,
+    health=st.sampled_from(Health),
+    since=st.none() | MOMENTS,
+    seen=st.sampled_from([Tally(), Tally(9, 10)]),
+    proven=st.booleans(),
+    pod=st.sampled_from(["", "pod-0"]),
+)
+
+
 @st.composite
 def observations(draw: st.DrawFn) -> Observed:
     found = draw(revisions())
@@ -287,6 +301,7 @@ def observations(draw: st.DrawFn) -> Observed:
         snapshot=draw(st.none() | snapshots()),
         refusals=tuple(draw(st.lists(REFUSALS, max_size=2))),
         deliveries=tuple(draw(st.lists(DELIVERIES, max_size=1))),
+        guard=draw(st.none() | GUARD_FINDINGS),
         live=draw(st.booleans()),
     )
 
