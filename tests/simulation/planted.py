@@ -12,7 +12,18 @@ from unittest import mock
 from agentteam_operator import reconcile
 from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.apply import ClusterWriter, Executed, KubeWriter, Notifier, execute
-from agentteam_operator.core import beginning, incidents, last_verdicts, names, notices, plan, rounds, verdicts, view
+from agentteam_operator.core import (
+    beginning,
+    guarding,
+    incidents,
+    last_verdicts,
+    names,
+    notices,
+    plan,
+    rounds,
+    verdicts,
+    view,
+)
 from agentteam_operator.core import decide as table
 from agentteam_operator.core.build import deployment, hpa
 from agentteam_operator.core.decide import Rule
@@ -374,5 +385,15 @@ BUGS = (
         "a round of conversations outlives its rollout",
         lambda: mock.patch.object(rounds, "closed", lambda view: view),
         "upgrade-quiet-repeated-aborted",
+    ),
+    Bug(
+        "the guard goes to and fro",
+        lambda: mock.patch.object(guarding, "_stays", return_value=""),
+        "upgrade-guarded-gone-back-and-retried",
+    ),
+    Bug(
+        "the guard goes on during a rollout",
+        lambda: mock.patch.object(guarding, "_at_rest", return_value=True),
+        "upgrade-guarded-and-mended",
     ),
 )
