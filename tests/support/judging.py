@@ -52,7 +52,8 @@ class Judging:
     mode: Mode = Mode.CONCURRENT
     blue: Colour = field(default_factory=lambda: colour(BLUE, made_seconds_ago=3600))
     green: Colour = field(default_factory=lambda: colour(GREEN))
-    state: AnalysisStatus = field(default_factory=AnalysisStatus)
+    state: AnalysisStatus = field(default_factory=lambda: AnalysisStatus(started_at=NOW))
+    """Begun before green's pods were made, unless a test says otherwise: then all of their runs count."""
     at: datetime = NOW
     totals: dict[str, PodCounters] = field(default_factory=dict)
 

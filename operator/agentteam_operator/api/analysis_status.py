@@ -69,8 +69,10 @@ class AnalysisStatus(LenientModel):
     """All that the judgement needs to go on where it stood."""
 
     started_at: Time | None = None
-    """When the candidate's first pod was made. Pods made since are counted from their first run on, others from when
+    """When the candidate took its first traffic. Pods made since are counted from their first run on, others from when
     they were first looked at."""
+    baseline_pending: list[Annotated[str, Field(max_length=253)]] = Field(default_factory=list, max_length=MAX_PODS)
+    """The candidate's pods of before of which no scrape was seen yet that was surely made since: nothing is counted."""
     last_sample_at: Time | None = None
     """When Prometheus was last looked at."""
     last_block_at: Time | None = None

@@ -86,8 +86,7 @@ def remembered(
 ) -> AnalysisStatus:
     """The judge's memory after a look, which is all that the verdicts follow from, beside the look itself."""
     if state.started_at is None:
-        # Green's pods were made for this rollout: all that they have counted belongs to it, the first failure too.
-        state = state.model_copy(update={"started_at": min(green.created_at.values(), default=now)})
+        state = state.model_copy(update={"started_at": now, "baseline_pending": sorted(green.pods)})
     looked_at = state
     is_new = snapshot is not None and (state.last_sample_at is None or snapshot.at > state.last_sample_at)
     if snapshot is not None and is_new:

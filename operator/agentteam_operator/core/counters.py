@@ -111,6 +111,10 @@ class Counters:
         quantities = (f"{name} {histogram.pack(counts)}".rstrip() for name, counts in self.quantities.items())
         return "|".join((totals, histogram.pack(self.durations), *quantities))
 
+    def same_runs(self, other: Counters) -> bool:
+        """Whether nothing was counted between the two."""
+        return (self.started, self.succeeded, self.failed) == (other.started, other.succeeded, other.failed)
+
     def since(self, before: Counters) -> Increment:
         """The difference; all of it if any counter went back, for then the server has restarted from 0.
 

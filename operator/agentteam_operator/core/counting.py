@@ -15,7 +15,8 @@ from enum import StrEnum
 from functools import lru_cache, reduce
 
 from agentteam_operator.api.analysis_status import MOST_COUNTED, AnalysisStatus, ColourCounts
-from agentteam_operator.core import histogram
+from agentteam_operator.core import baselines, histogram
+from agentteam_operator.core.baselines import Baselines
 from agentteam_operator.core.counters import Counters, Increment
 from agentteam_operator.core.sequential import Tally
 from agentteam_operator.core.state import Snapshot
@@ -54,6 +55,8 @@ class Colour:
     """Agents of pods that are wanted but not ready."""
     serves: bool = True
     """Whether any of its pods takes traffic."""
+    tried: bool = False
+    """Whether there are hooks that may have had runs of its pods before they took traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +89,12 @@ def count(
     }
     kept = listed | state.log_evidence_without.keys()  # of green's pods that are gone, too
     known = {name: Counters.unpack(text) for name, text in state.counters.items() if name in kept}
-    created_at = {**blue.created_at, **green.created_at}
-    for name in scraped.keys() - known.keys():
-        # Without traffic from before the judgement, all that a new pod has counted belongs to it.
-        is_new = state.started_at is not None and name in created_at and created_at[name] >= state.started_at
-        known[name] = Counters() if is_new else scraped[name]
+    based = baselines.of(state, scraped, known, {**blue.created_at, **green.created_at}, tried=green.tried)
+    state, known = based.state, based.known
     usual = _usual_seconds({**known, **scraped}, blue)
     if usual <= interval_seconds:
         usual = 0.0  # the first block alone is lopsided, and no proof rests on one
-    state = _warmed(state, known, scraped, green=green, mode=mode, at=snapshot.at, usual_seconds=usual)
+    state = _warmed(based, scraped, green=green, mode=mode, at=snapshot.at, usual_seconds=usual)
     known |= {name: scraped[name] for name in state.warming_since.keys() & scraped.keys()}
     changes = {name: found.since(known[name]) for name, found in scraped.items()}
     by_pod = {name: changes[name] for name in green.pods & changes.keys()}
@@ -117,8 +117,7 @@ def _usual_seconds(counters: Mapping[str, Counters], blue: Colour) -> float:
 
 
 def _warmed(
-    state: AnalysisStatus,
-    known: Mapping[str, Counters],
+    found: Baselines,
     scraped: Mapping[str, Counters],
     *,
     green: Colour,
@@ -131,13 +130,13 @@ def _warmed(
     A pod that has just begun to serve has ended its quickest runs only, which failed ones often are: beside blue's it
     looks worse than it is. The same goes for one that began anew, and for all when blue's traffic comes on top.
     """
-    alone = mode is Mode.ONE_SAMPLE
+    alone, state, known = mode is Mode.ONE_SAMPLE, found.state, found.known
     warming, counted_from = dict(state.warming_since), dict(state.counted_from)
     kept = green.pods | known.keys()
     for name in green.pods & scraped.keys():
         before, now = known[name], scraped[name]
         begins = not before.started or now.started < before.started or (alone and not state.alone)
-        if now.started and begins:
+        if now.started and (begins or name in found.begun):
             warming[name] = at
         if name in warming and (at - warming[name]).total_seconds() >= usual_seconds:
             del warming[name]
@@ -146,6 +145,7 @@ def _warmed(
     return state.model_copy(
         update={
             "alone": alone,
+            "baseline_pending": [name for name in state.baseline_pending if name in green.pods],
             "warming_since": {name: warming[name] for name in sorted(warming.keys() & green.pods)},
             "counted_from": {name: counted_from[name] for name in sorted(counted_from.keys() & kept)},
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from agentteam_operator.api.hooks import HookStage
 from agentteam_operator.api.status import MAX_GATES, AgentTeamStatus, GateStatus, Phase, RolloutStatus, Verdict
 from agentteam_operator.core import analysis, checks, names, round_verdict, rounds
 from agentteam_operator.core.gates import Finding, judgement
@@ -147,6 +148,7 @@ def _colour(view: View, revision: RevisionObserved | None, needed_pods: int) -> 
         created_at={pod.name: pod.created_at for pod in revision.pods},
         offline_agents=min(offline, missing) * len(view.spec.team.agents),
         serves=view.endpoints_of(revision) > 0,
+        tried=any(hook.when is HookStage.BEFORE_SHIFT for hook in view.settings.hooks),
     )
 
 
