@@ -94,6 +94,8 @@ class AnalysisStatus(LenientModel):
     """What the looks so far could have added to logEvidence at most: what can't prove a fault can't acquit either."""
     failures: dict[str, Count] = Field(default_factory=dict, max_length=32)
     """Looks in a row at which a metric was over its limit, by metric."""
+    over_limit_clocks: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict, max_length=MAX_PODS)
+    """Seconds up, at its last scrape, of each of the candidate's pods whose memory or queue was over its limit then."""
     queries: dict[str, QueryStatus] = Field(default_factory=dict, max_length=16)
     """What is known of each query that the team wrote, by metric."""
     cpu: dict[str, CpuWindow] = Field(default_factory=dict, max_length=MAX_PODS)

@@ -23,6 +23,7 @@ from agentteam_operator.core import (
     cpu_windows,
     error_rate,
     evidence,
+    fresh_scrapes,
     limits,
     queries,
     ratios,
@@ -135,9 +136,13 @@ def _after_readings(
 ) -> AnalysisStatus:
     """The state with the looks over a limit counted.
 
-    A percentile is new only with a new block of answers, processor use only with a new window.
+    A percentile is new only with a new block of answers, processor use only with a new window, memory and queues only
+    with a new scrape.
     """
     news: dict[str, bool] = {name: state.looks > before.looks for name in LATENCY_QUANTILES}  # noqa: C420 - str keys
+    if not snapshot.error:
+        state, scraped = fresh_scrapes.after_look(state, settings.metrics, snapshot, green.pods)
+        news |= scraped
     if evidence.metric_of(settings, MetricName.CPU_UTILIZATION) and not snapshot.error:
         state, news[MetricName.CPU_UTILIZATION] = cpu_windows.after_look(state, snapshot, green.pods)
     for metric in settings.metrics:

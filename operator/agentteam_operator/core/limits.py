@@ -95,7 +95,7 @@ def memory_utilization(metric: AnalysisMetric, snapshot: Snapshot, green: Colour
     """The fullest of green's pods, as a share of its container's memory limit."""
     most = metric.resolved().max or 0.0
     pods = {name: snapshot.pods[name] for name in sorted(green.pods & snapshot.pods.keys())}
-    used = {name: share for name, pod in pods.items() if (share := _memory_share(pod)) is not None}
+    used = memory_shares(snapshot, green.pods)
     if not used:
         if any(_is_amount(pod.memory_bytes) and not pod.memory_limit_bytes for pod in pods.values()):
             said = "green's containers have no memory limit: set spec.resources.limits.memory to have this judged"
@@ -104,6 +104,12 @@ def memory_utilization(metric: AnalysisMetric, snapshot: Snapshot, green: Colour
     fullest = max(used, key=lambda name: used[name])
     said = f"pod {fullest} uses {percent(used[fullest])} of its memory limit, at most {percent(most)} are allowed"
     return Reading(used[fullest] > most, percent(used[fullest]), percent(most), len(used), message=said)
+
+
+def memory_shares(snapshot: Snapshot, pods: frozenset[str]) -> dict[str, float]:
+    """The share of its memory limit that each of the pods uses, where both are known."""
+    shares = {name: _memory_share(snapshot.pods[name]) for name in sorted(pods & snapshot.pods.keys())}
+    return {name: share for name, share in shares.items() if share is not None}
 
 
 def _memory_share(pod: PodCounters) -> float | None:
@@ -120,13 +126,18 @@ def _is_amount(value: float | None) -> bool:
 def queue_depth(metric: AnalysisMetric, snapshot: Snapshot, green: Colour) -> Reading:
     """The longest of green's pods' queues."""
     most = metric.max or 0.0
-    pods = {name: snapshot.pods[name].queued_runs for name in sorted(green.pods & snapshot.pods.keys())}
-    queues = {name: queued for name, queued in pods.items() if queued is not None and _is_amount(queued)}
-    if not queues:
+    lengths = queues(snapshot, green.pods)
+    if not lengths:
         return Reading(None, reason="NoData", message="Prometheus has no queue lengths of green's pods")
-    longest = max(queues, key=lambda name: queues[name])
-    said = f"pod {longest} has {quantity(round(queues[longest]), 'run')} waiting, at most {most:g} may"
-    return Reading(queues[longest] > most, f"{queues[longest]:g}", f"{most:g}", len(queues), message=said)
+    longest = max(lengths, key=lambda name: lengths[name])
+    said = f"pod {longest} has {quantity(round(lengths[longest]), 'run')} waiting, at most {most:g} may"
+    return Reading(lengths[longest] > most, f"{lengths[longest]:g}", f"{most:g}", len(lengths), message=said)
+
+
+def queues(snapshot: Snapshot, pods: frozenset[str]) -> dict[str, float]:
+    """How many runs wait on each of the pods, where that is known."""
+    found = {name: snapshot.pods[name].queued_runs for name in sorted(pods & snapshot.pods.keys())}
+    return {name: queued for name, queued in found.items() if queued is not None and _is_amount(queued)}
 
 
 def latency(metric: AnalysisMetric, settings: AnalysisSettings, state: AnalysisStatus, mode: Mode) -> Reading:

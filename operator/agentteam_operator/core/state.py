@@ -164,6 +164,8 @@ class PodCounters:
     cpu: CpuCounters | None = None
     queued_runs: float | None = None
     """Runs that wait for a place."""
+    uptime_seconds: float | None = None
+    """How long its server has been up, by its own clock at the scrape."""
 
 
 @dataclass(frozen=True, slots=True)

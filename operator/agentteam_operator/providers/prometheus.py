@@ -246,7 +246,7 @@ def query_of(requests: Iterable[TeamPods]) -> str:
     wanted = frozenset(name for request in requests for name in request.metrics)
     more = [series for name, names in SERIES_BY_METRIC.items() if name in wanted for series in names]
     matchers = (
-        f"__name__=~{_alternatives((*METRICS, *more))}",
+        f"__name__=~{_alternatives(dict.fromkeys((*METRICS, *more)))}",
         f"status=~{_alternatives(('', *STATUSES))}",
         *_of_pods(requests),
     )

@@ -36,7 +36,8 @@ _STOPPED = QUANTITIES[MetricName.MAX_TURN_HIT_RATE].series
 
 SERIES_BY_METRIC: Mapping[str, tuple[str, ...]] = {
     MetricName.CPU_UTILIZATION: (CPU_USED, CPU_LIMIT, UPTIME),
-    MetricName.QUEUE_DEPTH: (QUEUED,),
+    MetricName.MEMORY_UTILIZATION: (UPTIME,),
+    MetricName.QUEUE_DEPTH: (QUEUED, UPTIME),
     **{
         name: (quantity.series if quantity.is_share else f"{quantity.series}_bucket",)
         for name, quantity in QUANTITIES.items()
@@ -195,6 +196,7 @@ def _counters(values: Mapping[tuple[str, str], float]) -> PodCounters | None:
         quantities={name: counts for name in QUANTITIES if (counts := _quantity(values, name)) is not None},
         cpu=_cpu(values),
         queued_runs=_gauge(values, QUEUED),
+        uptime_seconds=_gauge(values, UPTIME),
     )
 
 

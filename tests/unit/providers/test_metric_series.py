@@ -61,10 +61,14 @@ COUNTED = tuple(5.0 if bound >= 3 else 0.0 for bound in TURNS.bounds)
         pytest.param(stops(), replace(COUNTERS, quantities={"maxTurnHitRate": (6.0, 10.0)}), id="stops"),
         pytest.param(stops(timeout="+Inf"), COUNTERS, id="stops without end"),
         pytest.param(stops()[1:], COUNTERS, id="stops without maxTurns"),
-        pytest.param(cpu(), replace(COUNTERS, cpu=CpuCounters(1.5, 30.0, 0.5)), id="processor"),
-        pytest.param(cpu(limit=""), replace(COUNTERS, cpu=CpuCounters(1.5, 30.0, None)), id="processor, no limit"),
+        pytest.param(cpu(), replace(COUNTERS, cpu=CpuCounters(1.5, 30.0, 0.5), uptime_seconds=30.0), id="processor"),
+        pytest.param(
+            cpu(limit=""),
+            replace(COUNTERS, cpu=CpuCounters(1.5, 30.0, None), uptime_seconds=30.0),
+            id="processor, no limit",
+        ),
         pytest.param(cpu(uptime=""), COUNTERS, id="processor, no clock"),
-        pytest.param(cpu(used="NaN"), COUNTERS, id="processor, NaN"),
+        pytest.param(cpu(used="NaN"), replace(COUNTERS, uptime_seconds=30.0), id="processor, NaN"),
         pytest.param([series("autogen_queued_runs", "4")], replace(COUNTERS, queued_runs=4.0), id="queue"),
         pytest.param([series("autogen_queued_runs", "NaN")], COUNTERS, id="queue, NaN"),
     ],
@@ -79,9 +83,10 @@ async def test_what_a_metric_needs_is_read_by_itself(more: list[Series], expecte
 def test_only_what_some_team_judges_is_asked_for() -> None:
     plain = query_of([TEAM])
     assert "autogen_run_turns" not in plain
+    assert "autogen_uptime_seconds" in query_of([replace(TEAM, metrics=frozenset({"memoryUtilization"}))])
     other = TeamPods("shop", "other", frozenset({"b"}), frozenset(), frozenset({"turnsPerRun", "queueDepth"}))
     asked = query_of([TEAM, other])
-    assert "|autogen_queued_runs|autogen_run_turns_bucket" in asked
+    assert "|autogen_queued_runs|autogen_uptime_seconds|autogen_run_turns_bucket" in asked
     assert "autogen_run_tokens" not in asked
 
 
