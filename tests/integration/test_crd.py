@@ -144,6 +144,7 @@ PACKED: Mapping[str, Any] = {
     "durations": "1 2",
     "recent": "1/2 3/4",
     "recent_by_pod": {"key": "1/2"},
+    "slow_by_pod": {"key": "1/2"},
     "log_evidence_without": {"key": "errorRate=7.125 slowness=-0.250"},
     "counted_from": {"key": "1 2 3|4 5"},
     "counters": {"key": "1 2 3|4 5|turnsPerRun 6 7"},

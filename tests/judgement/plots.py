@@ -55,14 +55,14 @@ def _points_axis(axes: Axes, points: Sequence[float]) -> None:
 def _power(figures: Result) -> Figure:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    for name, lines in _power_lines(figures).items():
+    for apart, (name, lines) in enumerate(_power_lines(figures).items()):
         shares = [line["rolledBack"] / line["releases"] for line in lines]
         errors = [
             [share - line["low"] for share, line in zip(shares, lines, strict=True)],
             [line["high"] - share for share, line in zip(shares, lines, strict=True)],
         ]
         axes.errorbar(
-            range(len(shares)),
+            [place + 0.08 * (apart - 1.5) for place in range(len(shares))],  # or the intervals hide each other
             shares,
             yerr=errors,
             label=name,
@@ -113,7 +113,7 @@ def _false(figures: Result) -> Figure:
         axes.hlines(places, *zip(*ends, strict=True), color=COLOURS[name], linewidth=0.8)
     axes.set_yticks(range(len(kinds)), [kind["name"] for kind in kinds])
     axes.set_xscale("symlog", linthresh=0.5, linscale=0.6)
-    axes.set_xticks([0, 0.5, 2, 10, 30, 100], ["0", "0.5 %", "2 %", "10 %", "30 %", "100 %"])
+    axes.set_xticks([0, 0.5, 2, 10, 30, 100], ["0 %", "0.5 %", "2 %", "10 %", "30 %", "100 %"])
     axes.minorticks_off()
     axes.axvline(0.5, color="black", linewidth=0.8, linestyle="--")
     axes.set_xlim(-0.05, 130)
@@ -137,6 +137,9 @@ def _type_one(figures: Result) -> Figure:
             axes.plot(*zip(*drawn, strict=True), color=colour, linewidth=1.2, label=null["name"])
         axes.set_xscale("log")
         axes.set_yscale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
+        axes.minorticks_off()
         axes.set_title(form, fontsize=9)
         axes.set_xlabel("alpha")
     every[0].set_ylabel("share that ever exceeds 1/alpha : 1")
