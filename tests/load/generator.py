@@ -189,9 +189,8 @@ class LoadGenerator:
             self._latencies.append(seconds)
             return
         if result is Result.BAD:
-            one.first_bad_at = one.first_bad_at or ended_at
-            report.first_bad_at = report.first_bad_at or ended_at
-            one.last_bad_at = report.last_bad_at = ended_at
+            one.first_bad_at, one.last_bad_at = one.first_bad_at or ended_at, ended_at
+            report.note_bad(request.connection.value, ended_at)
         failure = Failure(request.meant_at, seconds, result.value, request.connection.value, name, reason[:200])
         report.note(failure)
 

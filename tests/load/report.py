@@ -76,6 +76,19 @@ class RevisionCounts:
 
 
 @dataclass(slots=True)
+class Span:
+    """When something happened first and last, in Unix seconds."""
+
+    first_at: float
+    last_at: float
+
+    @property
+    def seconds(self) -> float:
+        """From the first to the last."""
+        return self.last_at - self.first_at
+
+
+@dataclass(slots=True)
 class ReasonCounts:
     """How often something went wrong in one way, and when it was first and last noticed (Unix seconds)."""
 
@@ -103,6 +116,8 @@ class LoadReport:
     """How late requests were really sent: the generator's own share of the latency."""
     first_bad_at: float | None = None
     last_bad_at: float | None = None
+    bad_by_connection: dict[str, Span] = field(default_factory=dict)
+    """From the first bad answer to the last, by kind of connection; none without a bad answer."""
     bad_answers: list[Failure] = field(default_factory=list)
     """The first bad answers; the counts tell how many there were."""
     lost_requests: list[Failure] = field(default_factory=list)
@@ -111,6 +126,12 @@ class LoadReport:
     """All that went wrong, by the first words of its reason; at most MAX_REASONS of them."""
     cpu_seconds: float = 0.0
     """What the generator itself cost."""
+
+    def note_bad(self, connection: str, ended_at: float) -> None:
+        """Widen the time in which bad answers came to one that was known at ``ended_at`` (Unix seconds)."""
+        self.first_bad_at = self.first_bad_at or ended_at
+        self.last_bad_at = ended_at
+        self.bad_by_connection.setdefault(connection, Span(ended_at, ended_at)).last_at = ended_at
 
     def note(self, failure: Failure) -> None:
         """Keep one failure, if it's among the first."""
@@ -150,6 +171,7 @@ class LoadReport:
             revision: RevisionCounts(**(counts | {"counts": Counts(**counts["counts"])}))
             for revision, counts in values["by_revision"].items()
         }
+        values["bad_by_connection"] = {kind: Span(**span) for kind, span in values["bad_by_connection"].items()}
         for kind in ("bad_answers", "lost_requests"):
             values[kind] = [Failure(**failure) for failure in values[kind]]
         values["by_reason"] = {reason: ReasonCounts(**one) for reason, one in values["by_reason"].items()}

@@ -28,7 +28,12 @@ def test_quantiles_are_by_nearest_rank() -> None:
 
 
 def test_report_survives_json() -> None:
-    report = LoadReport(sent=2, counts=Counts(ok=1, bad=1), latency_seconds={"p50": 0.1}, first_bad_at=5.0)
+    report = LoadReport(sent=2, counts=Counts(ok=1, bad=1), latency_seconds={"p50": 0.1})
+    report.note_bad("new", 5.0)
+    report.note_bad("keep-alive", 6.0)
+    report.note_bad("new", 7.0)
+    assert (report.first_bad_at, report.last_bad_at) == (5.0, 7.0)
+    assert {kind: span.seconds for kind, span in report.bad_by_connection.items()} == {"new": 2.0, "keep-alive": 0.0}
     report.by_revision["abc"] = RevisionCounts(counts=Counts(bad=1), first_at=1.0, last_at=5.0, first_bad_at=5.0)
     report.note(Failure(4.0, 1.0, Result.BAD.value, "new", "abc", "HTTP 502"))
     report.note(Failure(6.0, 1.0, Result.BAD.value, "new", "abc", "HTTP 502"))
