@@ -140,7 +140,7 @@ def _given_up(view: View) -> _Fault | None:
     return _Fault(
         revision=rollout.revision,
         found=Finding(step.reason, step.message),
-        said=f"{_named(view, rollout.revision)} {came_to}",
+        said=f"{named(view, rollout.revision)} {came_to}",
         severity=_severity(view),
         evidence=(*_of_gates(rollout.gates), *_last_words(view.green)),
         of_rollout=True,
@@ -168,7 +168,7 @@ def _nothing_serves(view: View) -> _Fault | None:
     return _Fault(
         revision=revision,
         found=Finding("NoReadyPods", f"none of {wanted} ready" if view.active else wanted),
-        said=f"no pod of {_named(view, revision)} is ready",
+        said=f"no pod of {named(view, revision)} is ready",
         severity=Severity.CRITICAL,
         evidence=_last_words(view.active),
     )
@@ -202,7 +202,7 @@ def _degraded(view: View) -> _Fault | None:
     return _Fault(
         revision=revision,
         found=Finding(status.reason, status.message),
-        said=f"{_named(view, revision)} serves, but is degraded",
+        said=f"{named(view, revision)} serves, but is degraded",
         severity=_severity(view) if missing else Severity.WARNING,
         evidence=_last_words(view.active),
     )
@@ -271,7 +271,8 @@ def digest(uid: str, *parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _named(view: View, revision: str) -> str:
+def named(view: View, revision: str) -> str:
+    """A revision as people know it, by its version if it has one; its hash tells it from others of that version."""
     version = version_of(view, revision)
     return f"version {version} ({revision})" if version else f"revision {revision}"
 

@@ -9,7 +9,7 @@ from agentteam_operator.api.field_problems import FieldProblem
 from agentteam_operator.api.status import AgentTeamStatus, Phase, TeamPhase
 from agentteam_operator.core.conditions import summarize
 
-from tests.unit.core.situations import CALM, GREEN, revision_of
+from tests.unit.core.situations import BLUE, CALM, GREEN, revision_of
 
 INVALID = (FieldProblem("spec.rollout.traffic.steps", "1", "can't be made of 3 pods"),)
 
@@ -39,3 +39,11 @@ def test_a_spec_that_became_invalid_in_place_is_not_ready(
     assert found["Reconciling"] == "False"
     assert status.phase is phase
     assert all(problem.message in status.message for problem in problems)
+
+
+def test_what_is_rolled_back_and_what_serves_are_named_as_people_name_them() -> None:
+    """Whoever is woken knows versions, not hashes."""
+    view = CALM[Phase.ROLLED_BACK].view()
+    known = [entry.model_copy(update={"version": {BLUE: "1"}.get(entry.hash, "2")}) for entry in view.status.revisions]
+    status = summarize(view.with_status(view.status.model_copy(update={"revisions": known})))
+    assert status.message.startswith(f"version 2 ({GREEN}) was rolled back, version 1 ({BLUE}) serves: ")

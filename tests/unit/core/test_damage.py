@@ -72,7 +72,7 @@ def test_a_revision_that_lost_both_is_told() -> None:
 def test_what_is_as_it_was_made_is_told_to_be_so() -> None:
     status = decide(serving(Phase.ROLLED_BACK, revision_of(BLUE)), ENVIRONMENT, NOW).status
     assert condition(status, "Intact").status == "True"
-    assert BLUE + " serves: " in status.message
+    assert f"version 1.0 ({BLUE}) serves: " in status.message
 
 
 def test_unready_pods_of_what_serves_are_told_with_their_own_reason() -> None:
@@ -81,10 +81,10 @@ def test_unready_pods_of_what_serves_are_told_with_their_own_reason() -> None:
     stuck = replace(stuck, message='FailedMount: configmap "it" not found')
     none_ready = replace(revision_of(BLUE, 0, 1), pods=(stuck,))
     said = decide(serving(Phase.ROLLED_BACK, none_ready), ENVIRONMENT, NOW).status.message
-    assert f'no pod of {BLUE} is ready (pod {stuck.name}: FailedMount: configmap "it" not found)' in said
+    assert f'no pod of version 1.0 ({BLUE}) is ready (pod {stuck.name}: FailedMount: configmap "it" not found)' in said
     some_ready = replace(revision_of(BLUE, 2, 1), pods=(*pods(BLUE, 2), stuck))
     said = decide(serving(Phase.ROLLED_BACK, some_ready), ENVIRONMENT, NOW).status.message
-    assert f"{BLUE} serves with 2 of 3 pods (pod {stuck.name}: FailedMount" in said
+    assert f"version 1.0 ({BLUE}) serves with 2 of 3 pods (pod {stuck.name}: FailedMount" in said
 
 
 def config_maps(observed: Observed) -> list[str]:
