@@ -58,7 +58,7 @@ def error_rate(
         return _unproven(base, settings, state, mode, limit)
     gross = gross_fault(state, blue=blue, green=green, mode=mode, limit=limit, log_threshold=threshold)
     if gross:
-        return _gross_verdict(base, gross, concurrent=concurrent)
+        return _gross_verdict(base, gross, limit=None if concurrent else limit)
     proven = None
     if concurrent:
         proven = _worse_than_blue(base, state, green, effect=effect, threshold=threshold, alpha=settings.alpha)
@@ -129,9 +129,11 @@ def _above_limit(
     return replace(base, verdict=Verdict.FAILED, reason="AboveLimit", message=said)
 
 
-def _gross_verdict(base: MetricVerdict, gross: GrossFault, *, concurrent: bool) -> MetricVerdict:
-    against = compared(gross.green, gross.blue) if concurrent else f"green {failing(gross.green)}"
-    lately, found = f"in the last {gross.blocks} blocks", f"worse with odds {odds(gross.log_evidence)}"
+def _gross_verdict(base: MetricVerdict, gross: GrossFault, *, limit: float | None) -> MetricVerdict:
+    """What the fast path found: against blue, or against a limit."""
+    against = compared(gross.green, gross.blue) if limit is None else f"green {failing(gross.green)}"
+    than = "worse" if limit is None else f"above the limit of {percent(limit)}"
+    lately, found = f"in the last {gross.blocks} blocks", f"{than} with odds {odds(gross.log_evidence)}"
     if gross.never_well:
         where = f"on its only pod, ever since its first answer {gross.blocks} blocks ago: {found}"
     elif gross.pods > 1:
@@ -143,7 +145,7 @@ def _gross_verdict(base: MetricVerdict, gross: GrossFault, *, concurrent: bool) 
         verdict=Verdict.FAILED,
         value=percent(gross.green.rate),
         samples=gross.green.total,
-        reason="WorseThanBlue" if concurrent else "AboveLimit",
+        reason="WorseThanBlue" if limit is None else "AboveLimit",
         message=f"{against} {where}",
     )
 

@@ -298,6 +298,7 @@ def test_alone_gross_errors_are_found_within_a_few_looks(runs: PodCounters, bloc
     judging = Judging(FAST, mode=Mode.ONE_SAMPLE)
     verdict = of(judging.looks(20, counters(), runs))
     assert (verdict.verdict, verdict.reason) == (Verdict.FAILED, "AboveLimit")
+    assert "on each of 3 pods: above the limit of 5.0 % with odds " in verdict.message, "not worse: there's no blue"
     assert judging.state.looks == blocks
 
 
