@@ -11,8 +11,10 @@ import pytest
 
 from demo.kube import Json
 from demo.timeline import rollout
-from tests.e2e.harness import QUICK_ROLLOUT, Cluster, await_answers, condition, gate, manifest
+from tests.e2e.harness import QUICK_ROLLOUT, Cluster, await_answers, condition, gate, manifest, phases
+from tests.e2e.incidents import Told, assert_told_as_one_incident, assert_told_in_a_line, told
 from tests.load.report import LoadReport
+from tests.support.waiting import poll
 
 pytestmark = pytest.mark.e2e
 
@@ -20,6 +22,7 @@ SECONDS_AFTERWARDS = 10
 # kube-proxy and the pods' readiness follow within a second, and pods that end answer what they have begun.
 LAST_ANSWERS_SECONDS = 5.0
 LONG_WATCH = QUICK_ROLLOUT | {"watchSeconds": 180}
+LONG_STEP = QUICK_ROLLOUT | {"traffic": {"steps": [{"weight": 50, "holdSeconds": 180}]}}
 # Blue itself fails 5 % here, and the limit is far away: only the comparison with blue can tell.
 FAR_LIMIT = LONG_WATCH | {
     "analysis": {"intervalSeconds": 1, "minSamples": 20, "metrics": [{"name": "errorRate", "max": 0.6}]}
@@ -35,21 +38,26 @@ class Case:
     bad: str
     rate: float
     rollout: dict[str, object]
+    phase: str
+    """In which it is found out."""
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What the rollout left behind."""
 
+    case: Case
     before: str
     bad: str
     after: Json
     report: LoadReport
+    told: Told
+    pods: list[Json]
 
 
 CASES = (
-    Case("half-fails", "scripted-ok", "scripted-fail-50", 15.0, LONG_WATCH),
-    Case("ten-points-worse", "scripted-fail-5", "scripted-fail-15", 30.0, FAR_LIMIT),
+    Case("half-fails", "scripted-ok", "scripted-fail-50", 15.0, LONG_STEP, "Shifting"),
+    Case("ten-points-worse", "scripted-fail-5", "scripted-fail-15", 30.0, FAR_LIMIT, "Watching"),
 )
 
 
@@ -74,7 +82,9 @@ def outcomes(cluster: Cluster, namespace: str) -> Iterator[dict[str, Outcome]]:
             name, team = case.name, teams[case.name]
             after = team.await_end(before[name], 240)
             await_answers(loads[name], before[name], round(case.rate * SECONDS_AFTERWARDS))
-            found[name] = Outcome(before[name], rollout(after)["revision"], after, loads[name].stop())
+            bad, report = rollout(after)["revision"], loads[name].stop()
+            poll(lambda team=team, bad=bad: not team.pods(bad), 60, f"the pods of {bad} to go")  # type: ignore[misc]
+            found[name] = Outcome(case, before[name], bad, after, report, told(team), team.pods())
         yield found
 
 
@@ -91,6 +101,20 @@ def test_it_is_rolled_back(outcome: Outcome) -> None:
     assert condition(outcome.after, "Available")["status"] == "True"
     history = {one["hash"]: one["outcome"] for one in status["revisions"]}
     assert history[outcome.bad] == "Failed"
+    assert {pod["metadata"]["labels"]["agentteam.dev/revision"] for pod in outcome.pods} == {outcome.before}
+
+
+def test_it_is_found_out_before_the_switch(outcome: Outcome) -> None:
+    seen = phases(outcome.after)
+    assert seen[seen.index("RollingBack") - 1] == outcome.case.phase
+
+
+def test_it_is_one_incident_told_once(outcome: Outcome) -> None:
+    assert_told_as_one_incident(outcome.after, outcome.told)
+
+
+def test_the_line_says_which_version_serves(outcome: Outcome) -> None:
+    assert_told_in_a_line(outcome.after, outcome.told, before=outcome.before, version_before="1.0.0")
 
 
 def test_the_status_says_why_with_figures(outcome: Outcome) -> None:

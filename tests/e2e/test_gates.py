@@ -6,7 +6,6 @@ Version 1 ends its answers with APPROVE, as the conversation and the hook want i
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,23 +15,11 @@ import pytest
 from demo.kube import Json
 from demo.timeline import phase, rollout
 from tests.e2e.harness import MODEL_NAMESPACE, QUICK_ROLLOUT, Cluster, Team, condition, gate, manifest, phases
+from tests.e2e.incidents import Told, assert_told_as_one_incident, assert_told_in_a_line, told
+from tests.e2e.own_checks import APPROVING, CURT, conversation, hook, team_spec
 from tests.support.waiting import poll
 
 pytestmark = pytest.mark.e2e
-
-APPROVING = "Answer. End with APPROVE."
-CURT = "Answer."
-ASK = """
-import json, os, urllib.request
-url = os.environ.get("PREVIEW_URL") or os.environ["ACTIVE_URL"]
-body = json.dumps({"model": os.environ["TEAM"], "messages": [{"role": "user", "content": "order 17"}]}).encode()
-request = urllib.request.Request(f"{url}/v1/chat/completions", body, {"Content-Type": "application/json"})
-answer = json.load(urllib.request.urlopen(request, timeout=20))
-assert answer["system_fingerprint"] == os.environ["REVISION"], answer["system_fingerprint"]
-said = answer["choices"][0]["message"]["content"]
-open("/dev/termination-log", "w").write(json.dumps({"message": f"the team said: {said[-24:]}", "samples": 1}))
-raise SystemExit(0 if said.endswith("APPROVE") else 1)
-"""
 
 Deed = Callable[[Cluster, Team], None]
 
@@ -53,21 +40,6 @@ class Case:
     """Done while the new version is watched, its gates passed."""
     new_spec: dict[str, Any] | None = None
     """Of the new version; with a curt system message where there is none."""
-
-
-def _conversation() -> dict[str, Any]:
-    entry = {"name": "refund", "turns": [{"user": "order 17"}], "samples": 2, "expect": {"contains": ["APPROVE"]}}
-    return {"conversations": [entry], "conversationsTimeoutSeconds": 60}
-
-
-def _hook(image: str, when: str) -> dict[str, Any]:
-    job = {"image": image, "command": ["python", "-c", ASK]}
-    return {"hooks": [{"name": "smoke", "when": when, "job": job, "timeoutSeconds": 60}]}
-
-
-def _team_spec(message: str) -> dict[str, Any]:
-    agents = [{"name": "clerk", "model": "main", "systemMessage": message}]
-    return {"team": {"type": "RoundRobin", "maxTurns": 1, "agents": agents}}
 
 
 def _own_endpoint(team: str) -> dict[str, Any]:
@@ -95,10 +67,10 @@ def cases(image: str) -> list[Case]:
     judged_by_nothing = slow_settle | {"watchSeconds": 5, "analysis": {"metrics": []}}
     said = "the team said: "
     return [
-        Case("conversation", _conversation(), "conversations", "ConversationsFailed", "doesn't contain 'APPROVE'"),
-        Case("hook", _hook(image, "BeforeShift"), "hook/smoke", "HookFailed", f"hook smoke: {said}"),
+        Case("conversation", conversation(), "conversations", "ConversationsFailed", "doesn't contain 'APPROVE'"),
+        Case("hook", {"hooks": [hook(image, "BeforeShift")]}, "hook/smoke", "HookFailed", f"hook smoke: {said}"),
         Case(
-            "hook-after", _hook(image, "AfterSwitch") | slow_settle, "hook/smoke", "HookFailed",
+            "hook-after", {"hooks": [hook(image, "AfterSwitch")]} | slow_settle, "hook/smoke", "HookFailed",
             f"hook smoke: {said}", after_switch=True,
         ),
         Case(
@@ -121,7 +93,7 @@ class Outcome:
     case: Case
     before: str
     after: Json
-    events: list[Json]
+    told: Told
     pods: list[Json]
 
 
@@ -139,11 +111,11 @@ def outcomes(cluster: Cluster, namespace: str) -> dict[str, Outcome]:
 
 def _play(cluster: Cluster, namespace: str, case: Case) -> Outcome:
     settings = QUICK_ROLLOUT | {"watchSeconds": 0} | case.settings
-    first = manifest(case.name, replicas=1, rollout=settings, **_team_spec(APPROVING))
+    first = manifest(case.name, replicas=1, rollout=settings, **team_spec(APPROVING))
     with cluster.team(namespace, first) as team:
         team.await_first()
         before = team.active
-        bad = case.new_spec or _team_spec(CURT)
+        bad = case.new_spec or team_spec(CURT)
         if case.deed is None:
             team.change(version="1.1.0", **bad)
         else:
@@ -152,9 +124,7 @@ def _play(cluster: Cluster, namespace: str, case: Case) -> Outcome:
         after = team.await_end(before, 120)
         assert phase(after) == "RolledBack", f"{case.name}: {rollout(after)}"
         poll(lambda: not team.pods(rollout(after)["revision"]), 60, "the new version's pods to go")
-        events = json.loads(cluster.tools.kubectl("get", "events", "-n", namespace, "-o", "json"))["items"]
-        mine = [event for event in events if event["involvedObject"]["name"] == case.name]
-        return Outcome(case, before, after, mine, team.pods())
+        return Outcome(case, before, after, told(team), team.pods())
 
 
 @pytest.fixture(params=NAMES)
@@ -182,9 +152,12 @@ def test_the_gate_holds_the_verdict_and_the_status_says_why_in_a_line(outcome: O
     assert case.words in outcome.after["status"]["message"]
 
 
-def test_the_rollback_is_told_once(outcome: Outcome) -> None:
-    told = [event for event in outcome.events if event["reason"] == "RolledBack"]
-    assert [event["type"] for event in told] == ["Warning"]
+def test_it_is_one_incident_told_once(outcome: Outcome) -> None:
+    assert_told_as_one_incident(outcome.after, outcome.told)
+
+
+def test_the_line_says_which_version_serves(outcome: Outcome) -> None:
+    assert_told_in_a_line(outcome.after, outcome.told, before=outcome.before, version_before="1.0.0")
 
 
 def test_a_release_waits_for_a_person_and_goes_on_by_a_word(cluster: Cluster, namespace: str) -> None:
