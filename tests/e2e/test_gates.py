@@ -68,10 +68,10 @@ def cases(image: str) -> list[Case]:
     said = "the team said: "
     return [
         Case("conversation", conversation(), "conversations", "ConversationsFailed", "doesn't contain 'APPROVE'"),
-        Case("hook", {"hooks": [hook(image, "BeforeShift")]}, "hook/smoke", "HookFailed", f"hook smoke: {said}"),
+        Case("hook", {"hooks": [hook(image, "BeforeShift")]}, "hook/smoke", "HookFailed", f"hook smoke failed: {said}"),
         Case(
             "hook-after", {"hooks": [hook(image, "AfterSwitch")]} | slow_settle, "hook/smoke", "HookFailed",
-            f"hook smoke: {said}", after_switch=True,
+            f"hook smoke failed: {said}", after_switch=True,
         ),
         Case(
             "health", {}, "health", "HealthCheckFailed", "models", new_spec=_own_endpoint("nobody"),

@@ -127,7 +127,7 @@ def test_a_hook_whose_image_cannot_be_pulled_is_not_waited_for() -> None:
     rollout = decision.status.rollout
     assert rollout is not None
     assert (rollout.phase, rollout.reason) == (Phase.ROLLING_BACK, "HookFailed")
-    assert rollout.message == "hook smoke: ImagePullBackOff: no such image"
+    assert rollout.message == "hook smoke failed: ImagePullBackOff: no such image"
     assert {gate.name: gate.verdict for gate in rollout.gates} == {"hook/smoke": Verdict.FAILED}
 
 

@@ -89,7 +89,7 @@ def failed(view: View) -> Finding | None:
         if job is None or checks.is_undecided(check, job) or job.succeeded or checks.replaced(view, job):
             continue
         if has_ended(job):
-            return Finding(reason_of_failure(check), _words(check, job))
+            return Finding(reason_of_failure(check), _words(check, job, came_to=" failed"))
     return None
 
 
@@ -113,9 +113,9 @@ def late(view: View) -> Finding | None:
     return Finding(reason, f"{said}; {why}" if why else said)
 
 
-def _words(check: str, job: JobObserved) -> str:
+def _words(check: str, job: JobObserved, came_to: str = "") -> str:
     said = job.message or "its Job failed without a word"
-    return said if check in _SAY_WHAT_THEY_ARE else f"{checks.words(check)}: {said}"
+    return said if check in _SAY_WHAT_THEY_ARE else f"{checks.words(check)}{came_to}: {said}"
 
 
 def asked_others(view: View) -> Finding | None:
