@@ -18,7 +18,7 @@ from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 
-from demo.kube import Json
+from demo.kube import Json, Tools
 from demo.target import ROOT
 from demo.timeline import TERMINAL_PHASES, phase, rollout
 from tests.e2e.bad_version_report import SETTINGS, Felt, Run, Setting, document
@@ -125,13 +125,18 @@ def conditions(cluster: Cluster) -> Json:
     """What it was measured with, and on."""
     tools = cluster.tools
     kubernetes = json.loads(tools.kubectl("get", "--raw", "/version"))["gitVersion"]
-    proxy = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/services/{OPERATOR}-prometheus:9090/proxy"
-    prometheus = json.loads(tools.kubectl("get", "--raw", f"{proxy}/api/v1/status/buildinfo"))["data"]["version"]
     return {
-        "versions": {"operator": version("agentteam-operator"), "kubernetes": kubernetes, "prometheus": prometheus},
+        "versions": {"operator": version("agentteam-operator"), "kubernetes": kubernetes, **_prometheus(tools)},
         "host": {"processors": os.cpu_count(), "linux": platform.release()},
         "load": {"requests_per_second": RATE_PER_SECOND, "replicas": REPLICAS, "bad": BAD},
     }
+
+
+def _prometheus(tools: Tools) -> dict[str, str]:
+    """Its version, if its binary knows one: what is built from source may not."""
+    proxy = f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/services/{OPERATOR}-prometheus:9090/proxy"
+    found = json.loads(tools.kubectl("get", "--raw", f"{proxy}/api/v1/status/buildinfo"))["data"]["version"]
+    return {"prometheus": found} if found else {}
 
 
 def kept(made_in: Json, chosen: list[Setting]) -> Json:
@@ -154,8 +159,8 @@ def main() -> int:
     options = parser.parse_args()
     cluster = installed() if options.installed else install()
     chosen = [one for one in SETTINGS if not options.only or one.name in options.only]
-    made_in = conditions(cluster) | {"note": options.note}
-    result = made_in | {"runs": kept(made_in, chosen)}
+    made_in = conditions(cluster)
+    result = made_in | {"note": options.note, "runs": kept(made_in, chosen)}
     with cluster.namespace(f"bad-version-{uuid.uuid4().hex[:5]}") as namespace:
         for setting in chosen:
             runs = []

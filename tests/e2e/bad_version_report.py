@@ -134,15 +134,21 @@ def _ways_back(result: Json) -> Iterator[str]:
 
 def _notes() -> tuple[str, ...]:
     return (
-        "A verdict takes two looks at answers that are far worse, on every pod of the new version (the fast path of",
-        "[judgement.md](../judgement.md)): with scrapes and looks a second apart, that is two to three seconds. What",
-        "follows is three writes and the node's kube-proxy, which writes its rules at most every 100 ms here; with its",
-        "default it may be up to a second more.",
+        "Seconds of 0.0 stand for no bad answer, or one. A verdict takes two looks at answers that are far worse, on",
+        "every pod of the new version that has answered, and on two of them at least (the fast path of",
+        "[judgement.md](../judgement.md)). Looks and scrapes are a second apart, so that is two seconds, or three",
+        "where the first scrapes bring too little. Three writes follow, and the node's kube-proxy, which writes",
+        "its rules at most every 100 ms here; with its default it may be up to a second more.",
         "",
         "Kept connections stay on the pod that they lead to. The agent server ends each with an answer once it is 8 to",
         "10 s old, and as soon as its pod is told to end: so they come to a bad version late, and leave it at once.",
-        "Where some clients open new connections, the bad version is mostly gone before the others have met it.",
+        "Where some clients open new connections, the bad version may be gone before the others have met it.",
+        "Where all requests go over a few kept connections, these may lead to one pod alone, and maybe that pod",
+        "is ill: then it takes until they are renewed and lead to others, some 10 s.",
         "",
-        "With the steps left to the operator a single pod serves beside three at first, a quarter of the traffic. It",
-        "may be the pod that is ill, so it takes four looks at least to tell; fewer clients feel it meanwhile.",
+        "With the steps left to the operator a single pod serves beside three at first, a quarter of the traffic. For",
+        "the same reason it takes four looks at least to tell; fewer clients feel it meanwhile.",
+        "",
+        "The new pods start on the processors that serve: on a host that is short of them scrapes come late, and with",
+        "them the verdict.",
     )
