@@ -88,7 +88,10 @@ def _opening(result: Json) -> Iterator[str]:
         "",
         "```yaml",
         "rollout:",
-        "  analysis: {intervalSeconds: 1}    # a look as often as Prometheus scrapes; the rest as by default",
+        "  analysis: {intervalSeconds: 1}    # a look as often as Prometheus scrapes; metrics and alpha as by default",
+        "  health: {retries: 1, intervalSeconds: 1}",
+        "  watchSeconds: 120",
+        "  settleSeconds: 120",
         "```",
         "",
         f"{versions}; {host['processors']} processors, Linux {host['linux']};",
@@ -134,6 +137,8 @@ def _ways_back(result: Json) -> Iterator[str]:
 
 def _notes() -> tuple[str, ...]:
     return (
+        "Argo Rollouts' runs had a load of their own: compare seconds rather than counts.",
+        "",
         "Seconds of 0.0 stand for no bad answer, or one. A verdict takes two looks at answers that are far worse, on",
         "every pod of the new version that has answered, and on two of them at least (the fast path of",
         "[judgement.md](../judgement.md)). Looks and scrapes are a second apart, so that is two seconds, or three",
@@ -143,8 +148,8 @@ def _notes() -> tuple[str, ...]:
         "Kept connections stay on the pod that they lead to. The agent server ends each with an answer once it is 8 to",
         "10 s old, and as soon as its pod is told to end: so they come to a bad version late, and leave it at once.",
         "Where some clients open new connections, the bad version may be gone before the others have met it.",
-        "Where all requests go over a few kept connections, these may lead to one pod alone, and maybe that pod",
-        "is ill: then it takes until they are renewed and lead to others, some 10 s.",
+        "Where all requests go over a few kept connections, these may lead to one pod alone, and that pod may",
+        "be ill: it takes until they are renewed and lead to others, some 10 s.",
         "",
         "With the steps left to the operator a single pod serves beside three at first, a quarter of the traffic. For",
         "the same reason it takes four looks at least to tell; fewer clients feel it meanwhile.",
