@@ -182,7 +182,7 @@ def _failing_more(view: View) -> _Fault | None:
     return _Fault(
         revision=held.revision,
         found=found,
-        said=f"{_named(view, held.revision)} serves, and fails more than before",
+        said=f"{named(view, held.revision)} serves, and fails more than before",
         severity=Severity.CRITICAL if guarding.is_gross(held) else Severity.WARNING,
         evidence=_last_words(view.active),
         of_guard=True,
