@@ -264,7 +264,7 @@ class Team:
             url=self.url, rate_per_second=rate, max_requests=60_000, keep_alive_share=keep_alive_share, model=self.name
         )
         # A new Service answers once kube-proxy knows it: that is no part of what these tests are about.
-        poll(lambda: _answers(f"{plan.url}/readyz"), 30, f"{plan.url} to answer")
+        poll(lambda: answers(f"{plan.url}/readyz"), 30, f"{plan.url} to answer")
         with LoadProcess(plan) as process:
             process.wait_for(lambda line: line.get("counts", {}).get("ok", 0) >= steady_answers, 30)
             yield process
@@ -289,11 +289,11 @@ class Team:
 def await_answers(load: LoadProcess, revision: str, count: int, timeout_seconds: float = 30) -> None:
     """Until a revision has given so many more good answers."""
 
-    def answers(line: Json) -> int:
+    def good(line: Json) -> int:
         return int(line["by_revision"].get(revision, {}).get("counts", {}).get("ok", 0))
 
-    before = answers(load.progress)
-    load.wait_for(lambda line: answers(line) >= before + count, timeout_seconds)
+    before = good(load.progress)
+    load.wait_for(lambda line: good(line) >= before + count, timeout_seconds)
 
 
 def condition(team: Json, kind: str) -> Json:
@@ -348,7 +348,8 @@ def diagnosis(tools: Tools, namespace: str) -> str:
     return "\n".join(parts)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a GET of one of the cluster's addresses is answered well."""
     try:
         with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - the cluster's own address
             return True
