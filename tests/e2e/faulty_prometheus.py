@@ -191,7 +191,9 @@ REWRITES: dict[Fault, Callable[[list[Sample]], list[Sample]]] = {
 }
 CANNED: dict[Fault, Callable[[], web.Response]] = {
     Fault.BROKEN: lambda: web.Response(status=500, text="Internal Server Error"),
-    Fault.OVERLOADED: lambda: web.Response(status=503, body=b"<html>Service Unavailable</html>", content_type="text/html"),
+    Fault.OVERLOADED: lambda: web.Response(
+        status=503, body=b"<html>Service Unavailable</html>", content_type="text/html"
+    ),
     Fault.REFUSED: lambda: web.json_response(
         {"status": "error", "errorType": "execution", "error": "query processing would load too many samples"},
         status=422,

@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
-from demo.kube import Json
 from demo.timeline import phase, rollout
 from tests.e2e.faulty_prometheus import Fault, FaultyPrometheus
-from tests.e2e.harness import OPERATOR, OPERATOR_NAMESPACE, QUICK_ROLLOUT, Cluster, Team, condition, gate, manifest, phases, service_ip
+from tests.e2e.harness import (
+    OPERATOR,
+    OPERATOR_NAMESPACE,
+    QUICK_ROLLOUT,
+    Cluster,
+    condition,
+    manifest,
+    phases,
+    service_ip,
+)
 from tests.e2e.operator_pod import await_acting_operator
-from tests.support.waiting import poll
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
@@ -60,8 +66,12 @@ def prometheus(cluster: Cluster) -> Iterator[FaultyPrometheus]:
 
 def test_probe(cluster: Cluster, namespace: str, prometheus: FaultyPrometheus) -> None:
     import time
+
     with contextlib.ExitStack() as stack:
-        teams = {name: stack.enter_context(cluster.team(namespace, manifest(name, rollout=QUICK_ROLLOUT))) for name in ("good", "bad")}
+        teams = {
+            name: stack.enter_context(cluster.team(namespace, manifest(name, rollout=QUICK_ROLLOUT)))
+            for name in ("good", "bad")
+        }
         for team in teams.values():
             team.await_first()
         loads = [stack.enter_context(team.load(12)) for team in teams.values()]
@@ -72,7 +82,8 @@ def test_probe(cluster: Cluster, namespace: str, prometheus: FaultyPrometheus) -
         for team in teams.values():
             team.watch.wait_for(lambda s: phase(s) == "Watching", 60, "watching")
         for fault in Fault:
-            if fault is Fault.NONE: continue
+            if fault is Fault.NONE:
+                continue
             prometheus.fault = fault
             b = prometheus.answered[fault]
             j = {n: rollout(t.watch.latest).get("judgedSeconds", 0) for n, t in teams.items()}
@@ -81,9 +92,26 @@ def test_probe(cluster: Cluster, namespace: str, prometheus: FaultyPrometheus) -
             for name, team in teams.items():
                 s = team.watch.latest
                 r = rollout(s)
-                print(name, phase(s), "judged", r.get("judgedSeconds", 0) - j[name], "attended", r.get("attendedSeconds"), "|", s["status"]["message"][:300])
-                print("   ", {g["name"]: (g["verdict"], g["reason"], g["message"][:120]) for g in r["gates"] if g["name"] in ("errorRate", "memoryUtilization", "slowness")})
-                c = condition(s, "MetricsFound"); print("   ", c["status"], c["reason"], c["message"])
+                print(
+                    name,
+                    phase(s),
+                    "judged",
+                    r.get("judgedSeconds", 0) - j[name],
+                    "attended",
+                    r.get("attendedSeconds"),
+                    "|",
+                    s["status"]["message"][:300],
+                )
+                print(
+                    "   ",
+                    {
+                        g["name"]: (g["verdict"], g["reason"], g["message"][:120])
+                        for g in r["gates"]
+                        if g["name"] in ("errorRate", "memoryUtilization", "slowness")
+                    },
+                )
+                c = condition(s, "MetricsFound")
+                print("   ", c["status"], c["reason"], c["message"])
         t0 = time.time()
         for team in teams.values():
             print(phases(team.watch.latest))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -137,20 +138,20 @@ class Prometheus:
             at = self._clock()
             limits = {"limit": "2", "timeout": f"{self._config.timeout_seconds:g}s"}
             try:
-                return read_number(await self._query(expression, limits, MAX_NUMBER_BYTES), at)
+                return read_number(await self._query(expression, at, limits, MAX_NUMBER_BYTES), at)
             except (QueryError, MalformedAnswerError) as error:
                 return QueryReading(at=at, error=f"Prometheus at {self.shown_url}: {error}"[:512])
 
-    async def ask(self, expression: str, over: range | None = None) -> object:
-        """The JSON document that a query is answered with: now, or at each of these moments (Unix time, in seconds).
+    async def ask(self, expression: str, when: datetime | range) -> object:
+        """The JSON document that a query is answered with: at a moment, or at each of these (Unix time, in seconds).
 
         Raises:
             QueryError: not reached, refused, or no JSON.
         """
-        if over is None:
-            return await self._query(expression)
-        limits = {"start": f"{over[0]}", "end": f"{over[-1]}", "step": f"{over.step}"}
-        return await self._query(expression, limits, url=self._range_url)
+        if isinstance(when, datetime):
+            return await self._query(expression, when)
+        limits = {"start": f"{when[0]}", "end": f"{when[-1]}", "step": f"{when.step}"}
+        return await self._query(expression, limits=limits, url=self._range_url)
 
     async def _look(self, requests: Sequence[TeamPods]) -> dict[TeamKey, Snapshot]:
         """The snapshots of the teams of one query."""
@@ -158,7 +159,7 @@ class Prometheus:
         async with self._slots:
             at = self._clock()
             try:
-                readings = read_pods(parse_vector(await self._query(query_of(requests))), listed)
+                readings = read_pods(parse_vector(await self._query(query_of(requests), at), at), listed)
             except (QueryError, MalformedAnswerError) as error:
                 said = f"Prometheus at {self.shown_url}: {error}"
                 return {request.key: Snapshot(at=at, pods={}, error=said[:512]) for request in requests}
@@ -167,11 +168,14 @@ class Prometheus:
     async def _query(
         self,
         expression: str,
+        at: datetime | None = None,
         limits: Mapping[str, str] | None = None,
         most_bytes: int = MAX_ANSWER_BYTES,
         url: URL | None = None,
     ) -> object:
         """The JSON document that a query is answered with: an instant one, unless `url` says otherwise.
+
+        The answer repeats the moment `at`: one that was kept from an earlier question is found out.
 
         Raises:
             QueryError: not reached, refused, or no JSON.
@@ -179,12 +183,13 @@ class Prometheus:
         timeout_seconds = self._config.timeout_seconds
         try:
             async with asyncio.timeout(timeout_seconds):
-                form = {"query": expression, **(limits or {})}
+                moment = {"time": f"{at.timestamp():.3f}"} if at else {}
+                form = {"query": expression, **moment, **(limits or {})}
                 body, status = await self._post(url or self._query_url, form, most_bytes)
         except TimeoutError:
             raise QueryError(f"no answer within {timeout_seconds:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise QueryError(f"{type(error).__name__}: {error}") from None
+            raise QueryError(_words(error)) from None
         try:
             document: object = json.loads(body)
         except (ValueError, RecursionError):
@@ -220,6 +225,25 @@ class Prometheus:
         if self._tls is None or self._tls[0] != changed_at:
             self._tls = changed_at, ssl.create_default_context(cafile=config.ca_file)
         return headers, self._tls[1]
+
+
+def _words(error: Exception) -> str:
+    """Why no whole answer came, in plain words where there are some."""
+    match error:
+        case aiohttp.ClientSSLError():
+            return f"{type(error).__name__}: {error}"
+        case aiohttp.ClientConnectorError():
+            return f"can't be reached: {_reason(error.os_error)}"
+        case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError():
+            return "the answer was cut off"
+        case _:
+            return f"{type(error).__name__}: {error}"
+
+
+def _reason(error: OSError) -> str:
+    """The system's words for it: asyncio puts others into `strerror`, with the address that is told already."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or type(error).__name__
 
 
 def chunks(requests: Iterable[TeamPods], most_bytes: int = MAX_QUERY_BYTES) -> Iterator[list[TeamPods]]:

@@ -70,8 +70,9 @@ class RunsReader:
         """What each team's listed pods have counted by now; teams that couldn't be read aren't in it."""
         read: dict[TeamKey, Mapping[str, EndedRuns]] = {}
         for chunk in chunks(requests):
+            at = self._clock()
             try:
-                counts = read_ended(await self._prometheus.ask(runs_query(chunk)), _listed(chunk))
+                counts = read_ended(await self._prometheus.ask(runs_query(chunk), at), _listed(chunk), at)
             except (QueryError, MalformedAnswerError) as error:
                 log.warning("guard_look_failed", url=self._prometheus.shown_url, error=str(error))
                 continue
@@ -106,15 +107,15 @@ def _share(request: TeamPods, counts: Mapping[PodKey, EndedRuns]) -> dict[str, E
     return {key[1]: counts[key] for key in keys if key in counts}
 
 
-def read_ended(document: object, listed: frozenset[PodKey]) -> dict[PodKey, EndedRuns]:
-    """The counts of the listed pods that have them whole, and once.
+def read_ended(document: object, listed: frozenset[PodKey], at: datetime) -> dict[PodKey, EndedRuns]:
+    """The counts of the listed pods that have them whole, and once, of the moment that was asked for.
 
     Raises:
-        MalformedAnswerError: the document isn't an instant vector.
+        MalformedAnswerError: the document isn't an instant vector of that moment.
     """
     found: _Counts = {}
     doubled: set[PodKey] = set()
-    for sample in parse_vector(document):
+    for sample in parse_vector(document, at):
         pod = _pod(sample.labels)
         if pod in listed:
             status = sample.labels.get("status", "")

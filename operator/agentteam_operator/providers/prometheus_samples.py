@@ -58,6 +58,9 @@ _LABEL_BY_SERIES = {
 
 _KNOWN = frozenset((*METRICS, *(series for names in SERIES_BY_METRIC.values() for series in names)))
 
+MOMENT_TOLERANCE_SECONDS = 1.0
+"""Some servers that speak Prometheus' API round moments to seconds."""
+
 PodKey = tuple[str, str]
 """(namespace, pod) of the scrape target."""
 
@@ -90,16 +93,16 @@ class PodReadings:
     doubled: frozenset[PodKey]
 
 
-def parse_vector(document: object) -> Iterator[Sample]:
-    """The samples of an instant query's answer.
+def parse_vector(document: object, at: datetime) -> Iterator[Sample]:
+    """The samples of an instant query's answer, which must be of the moment that was asked for.
 
     Raises:
-        MalformedAnswerError: the document isn't a successful answer that holds a vector.
+        MalformedAnswerError: the document isn't a successful answer that holds a vector, or is an earlier one.
     """
     match document:
         case {"status": "success", "data": {"resultType": "vector", "result": list(result)}}:
             for entry in result:
-                yield _parse_sample(entry)
+                yield _parse_sample(entry, at)
         case {"status": "error", "error": str(error)}:
             raise MalformedAnswerError(error)
         case _:
@@ -110,13 +113,14 @@ def read_number(document: object, at: datetime) -> QueryReading:
     """The one number that an instant query gives: a scalar, or the only element of a vector.
 
     Raises:
-        MalformedAnswerError: the document is no answer to an instant query.
+        MalformedAnswerError: the document is no answer to an instant query, or to an earlier one.
     """
     match document:
-        case {"status": "success", "data": {"resultType": "scalar", "result": [int() | float(), str(value)]}}:
+        case {"status": "success", "data": {"resultType": "scalar", "result": [int() | float() as moment, str(value)]}}:
+            _check_moment(moment, at)
             found = [_number(value)]
         case _:
-            found = [sample.value for sample in parse_vector(document)]
+            found = [sample.value for sample in parse_vector(document, at)]
     if not found:
         return QueryReading(at=at, problem="the query gives nothing: has the new revision such series?")
     if len(found) > 1:
@@ -133,9 +137,18 @@ def _number(text: str) -> float:
         raise MalformedAnswerError(f"a sample's value is {text[:40]!r}, not a number") from None
 
 
-def _parse_sample(entry: object) -> Sample:
+def _check_moment(moment: float, at: datetime) -> None:
+    """Prometheus gives back the moment that it was asked for, whatever its own clock says."""
+    late = at.timestamp() - moment
+    if not abs(late) <= MOMENT_TOLERANCE_SECONDS:
+        words = f"{abs(late):.0f} s {'before' if late > 0 else 'after'}"
+        raise MalformedAnswerError(f"the answer is of a moment {words} the one that was asked for: is it from a cache?")
+
+
+def _parse_sample(entry: object, at: datetime) -> Sample:
     match entry:
-        case {"metric": dict(labels), "value": [int() | float(), str(value)]}:
+        case {"metric": dict(labels), "value": [int() | float() as moment, str(value)]}:
+            _check_moment(moment, at)
             return Sample({str(name): str(text) for name, text in labels.items()}, _number(value))
         case _:
             raise MalformedAnswerError("a sample is not a pair of labels and [time, value]")

@@ -94,11 +94,13 @@ def test_only_what_some_team_judges_is_asked_for() -> None:
 
 
 def scalar(value: object) -> dict[str, Any]:
-    return {"status": "success", "data": {"resultType": "scalar", "result": [1.5, value]}}
+    return {"status": "success", "data": {"resultType": "scalar", "result": [NOW.timestamp(), value]}}
 
 
 def vector(*values: object) -> dict[str, Any]:
-    return answer([{"metric": {"n": str(number)}, "value": [1.5, value]} for number, value in enumerate(values)])
+    return answer(
+        [{"metric": {"n": str(number)}, "value": [NOW.timestamp(), value]} for number, value in enumerate(values)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,6 +137,7 @@ async def _huge(_: web.Request) -> web.StreamResponse:
     return web.Response(body=b" " * (MAX_NUMBER_BYTES + 1))
 
 
+KEPT = {"status": "success", "data": {"resultType": "scalar", "result": [NOW.timestamp() - 3600, "1"]}}
 MATRIX = {"status": "success", "data": {"resultType": "matrix", "result": []}}
 
 
@@ -151,6 +154,7 @@ MATRIX = {"status": "success", "data": {"resultType": "matrix", "result": []}}
         pytest.param(answering(MATRIX), "not an instant vector", id="matrix"),
         pytest.param(answering(scalar("many")), "'many', not a number", id="no number"),
         pytest.param(answering(scalar(7)), "not an instant vector", id="a bare number"),
+        pytest.param(answering(KEPT), "3600 s before", id="a scalar kept from an hour ago"),
     ],
 )
 async def test_what_is_no_answer_is_an_error_of_this_query(handler: Handler, error: str) -> None:
@@ -170,7 +174,7 @@ async def test_prometheus_is_told_to_stop_early() -> None:
 
     async with prometheus(handler, timeout_seconds=7) as client:
         await client.answer("vector(1)")
-    assert seen == [{"query": "vector(1)", "limit": "2", "timeout": "7s"}]
+    assert seen == [{"query": "vector(1)", "limit": "2", "timeout": "7s", "time": f"{NOW.timestamp():.3f}"}]
 
 
 async def test_slow_queries_of_teams_keep_no_look_at_counters_waiting() -> None:

@@ -37,7 +37,10 @@ Series = dict[str, Any]
 
 
 def series(metric: str, value: object, pod: str = POD, namespace: str = "shop", **labels: str) -> Series:
-    return {"metric": {"__name__": metric, "namespace": namespace, "pod": pod, **labels}, "value": [1.5, value]}
+    return {
+        "metric": {"__name__": metric, "namespace": namespace, "pod": pod, **labels},
+        "value": [NOW.timestamp(), value],
+    }
 
 
 def pod_series(pod: str = POD, namespace: str = "shop", *, failed: int = 2) -> list[Series]:
@@ -108,7 +111,9 @@ def without(found: list[Series], metric: str, **labels: str) -> list[Series]:
 
 def changed(metric: str, value: object, **labels: str) -> list[Series]:
     wanted = {"__name__": metric, **labels}.items()
-    return [{**one, "value": [1.5, value]} if wanted <= one["metric"].items() else one for one in pod_series()]
+    return [
+        {**one, "value": [NOW.timestamp(), value]} if wanted <= one["metric"].items() else one for one in pod_series()
+    ]
 
 
 STARTED = "autogen_runs_started_total"
@@ -133,7 +138,7 @@ LIMIT = "autogen_memory_limit_bytes"
             pod_series() + pod_series(namespace="other"), {POD: COUNTERS}, id="a namesake in another namespace"
         ),
         pytest.param(
-            [*pod_series(), series("exported", "1"), {"metric": {}, "value": [1, "1"]}],
+            [*pod_series(), series("exported", "1"), {"metric": {}, "value": [NOW.timestamp(), "1"]}],
             {POD: COUNTERS},
             id="series that nobody asked for",
         ),
@@ -213,6 +218,29 @@ async def test_what_is_no_answer_is_an_error(document: object, status: int, erro
     assert snapshot.error.startswith("Prometheus at http://127.0.0.1:")
 
 
+async def test_an_answer_that_was_kept_from_an_earlier_question_is_an_error() -> None:
+    """A cache in between says the same again and again: nothing of it may count as seen now."""
+    kept = [sample | {"value": [NOW.timestamp() - 90, sample["value"][1]]} for sample in pod_series()]
+    async with prometheus(answering(answer(kept))) as client:
+        snapshot = (await client.snapshots([TEAM]))[TEAM.key]
+    assert not snapshot.pods
+    assert snapshot.error.endswith(
+        "the answer is of a moment 90 s before the one that was asked for: is it from a cache?"
+    )
+
+
+async def test_the_question_names_its_moment() -> None:
+    seen: list[str] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        seen.append(str((await request.post())["time"]))
+        return web.json_response(answer(pod_series()))
+
+    async with prometheus(handler) as client:
+        await client.snapshots([TEAM])
+    assert seen == [f"{NOW.timestamp():.3f}"]
+
+
 async def _garbage(_: web.Request) -> web.StreamResponse:
     return web.Response(body=b"\xff<html>", content_type="text/html")
 
@@ -235,7 +263,7 @@ async def _hanging(_: web.Request) -> web.StreamResponse:
     ("handler", "timeout_seconds", "error"),
     [
         pytest.param(_garbage, 10, "not JSON", id="garbage"),
-        pytest.param(_cut_short, 10, "ClientPayloadError", id="cut short"),
+        pytest.param(_cut_short, 10, "the answer was cut off", id="cut short"),
         pytest.param(_hanging, 0.2, "no answer within 0.2 s", id="hanging"),
     ],
 )
@@ -251,7 +279,7 @@ async def test_an_unreachable_server_is_an_error_without_its_password(unused_tcp
     config = PrometheusConfig(url=f"http://me:secret@127.0.0.1:{unused_tcp_port}")
     async with Prometheus(config, clock=lambda: NOW) as client:
         snapshot = (await client.snapshots([TEAM]))[TEAM.key]
-    assert "ClientConnectorError" in snapshot.error
+    assert snapshot.error == f"Prometheus at http://127.0.0.1:{unused_tcp_port}: can't be reached: Connection refused"
     assert "secret" not in snapshot.error
 
 
