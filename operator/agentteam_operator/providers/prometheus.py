@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ import aiohttp
 from yarl import URL
 
 from agentteam_operator.core.state import QueryReading, Snapshot
+from agentteam_operator.providers import unreachable
 from agentteam_operator.providers.prometheus_samples import (
     FINISHED,
     METRICS,
@@ -233,17 +233,11 @@ def _words(error: Exception) -> str:
         case aiohttp.ClientSSLError():
             return f"{type(error).__name__}: {error}"
         case aiohttp.ClientConnectorError():
-            return f"can't be reached: {_reason(error.os_error)}"
+            return f"can't be reached: {unreachable.reason(error.os_error)}"
         case aiohttp.ClientPayloadError() | aiohttp.ServerDisconnectedError():
             return "the answer was cut off"
         case _:
             return f"{type(error).__name__}: {error}"
-
-
-def _reason(error: OSError) -> str:
-    """The system's words for it: asyncio puts others into `strerror`, with the address that is told already."""
-    number = error.errno or 0
-    return os.strerror(number) if number > 0 else error.strerror or type(error).__name__
 
 
 def chunks(requests: Iterable[TeamPods], most_bytes: int = MAX_QUERY_BYTES) -> Iterator[list[TeamPods]]:

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -203,7 +204,7 @@ async def test_answers(
 
 
 UNREACHABLE = {
-    "nobody listens": ("http://127.0.0.1:1/topsecret", "can't be reached: "),
+    "nobody listens": ("http://127.0.0.1:1/topsecret", "can't be reached: Connection refused"),
     "no TLS there": ("https", "no trusted TLS connection"),
     "no such host": ("http://topsecret.invalid/", "can't be reached: "),
 }
@@ -216,7 +217,7 @@ async def test_why_it_failed_is_told_without_its_address(bench: Bench, url: str,
     with pytest.raises(DeliveryError) as caught:
         await bench.channel("Slack", url=url).send(Told(TEAM, OPENED))
     assert str(caught.value).startswith(words)
-    assert "topsecret" not in str(caught.value)
+    assert not re.search(r"topsecret|127\.0\.0\.1", str(caught.value))
     assert caught.value.__cause__ is None
 
 

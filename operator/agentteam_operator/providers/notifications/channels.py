@@ -20,6 +20,7 @@ from yarl import URL
 
 from agentteam_operator.api.incident_status import NoticeKind, NoticeStatus, Severity
 from agentteam_operator.core.state import TeamRef
+from agentteam_operator.providers import unreachable
 from agentteam_operator.providers.notifications.config import (
     AlertmanagerConfig,
     NotifierConfig,
@@ -137,9 +138,7 @@ class _Http:
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
             raise DeliveryError("no trusted TLS connection can be made") from None
         except aiohttp.ClientConnectorError as error:
-            raise DeliveryError(
-                f"can't be reached: {error.os_error.strerror or type(error.os_error).__name__}"
-            ) from None
+            raise DeliveryError(f"can't be reached: {unreachable.reason(error.os_error)}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise DeliveryError(f"the request failed: {type(error).__name__}") from None
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
