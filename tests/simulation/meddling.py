@@ -43,6 +43,20 @@ def remove_blue(world: World) -> None:
     world.people_meddle = False
 
 
+def scale_blue(pods: int) -> Deed:
+    """Somebody, or an autoscaler that somebody edited, scales the serving Deployment."""
+
+    def do(world: World) -> None:
+        held = world.deployment(world.status.active_revision)
+        if held is not None:
+            world.note(f"somebody scales the serving Deployment to {pods}")
+            world.people_meddle = True
+            world.server.set_replicas(held, pods)
+            world.people_meddle = False
+
+    return do
+
+
 def stranger(world: World) -> None:
     """Somebody has a Service of the team's name."""
     metadata = {"name": names.active_service(TEAM), "labels": {"app": "somebody-elses"}}

@@ -17,6 +17,7 @@ from tests.simulation.meddling import (
     operator_upgrade,
     remove_blue,
     remove_service,
+    scale_blue,
     stranger,
     stray_pod,
     tamper,
@@ -239,6 +240,10 @@ SCALING = (
     upgrade("autoscaled-load-falls", replace(UPGRADED, sizes={"2": 3}), then=(
         Step(in_phase(Phase.PREPARING), load(8)),
         Step(after(5, in_phase(Phase.WATCHING)), load(3)),
+    ), **AUTOSCALED),
+    upgrade("autoscaled-shrunk-by-hand", replace(UPGRADED, sizes={"2": 6}), then=(
+        Step(in_phase(Phase.PREPARING), scale_blue(6)),
+        Step(in_phase(Phase.SHIFTING), scale_blue(1)),
     ), **AUTOSCALED),
     upgrade("autoscaled-errors", rolled_back("WorseThanBlue", size=8), two=BAD, then=(
         Step(in_phase(Phase.PREPARING), load(8)),

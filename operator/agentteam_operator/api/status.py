@@ -130,6 +130,11 @@ class RolloutStatus(LenientModel):
         default="", max_length=10, description="The revision it replaces (blue); none at creation."
     )
     gates_skipped: bool = Field(default=False, description="True on the way back to a revision that passed before.")
+    base_replicas: int = Field(
+        default=0,
+        ge=0,
+        description="Most pods that blue has had in this rollout: it gets them back if somebody takes some.",
+    )
     mode: TrafficMode = Field(
         default=TrafficMode.GRADUAL, description="How its traffic goes over: spec.rollout.traffic.mode as it began."
     )

@@ -280,12 +280,15 @@ def advance(view: View) -> View:
 def _note_progress(view: View) -> View:
     """Write down what was reached: the step's weight, from which its hold and the time for a verdict count.
 
-    And that pods were asked after the switch which are gone: others are asked then, within the same deadline.
+    And what blue had at most, so that whoever takes pods from it during the rollout doesn't keep them; and that pods
+    were asked after the switch which are gone: others are asked then, within the same deadline.
     """
     rollout = view.rollout
     if rollout is None:
         return view
     update: dict[str, object] = {"weight": view.weight_percent}
+    if view.in_progress and view.blue:
+        update["base_replicas"] = max(rollout.base_replicas, view.blue.replicas)
     reached = view.selects(None) and view.green_endpoints >= view.step.pods
     if rollout.phase is Phase.SHIFTING and rollout.step_started_at is None and reached:
         update["step_started_at"] = view.now

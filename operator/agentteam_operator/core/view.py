@@ -177,10 +177,12 @@ class View:
 
     @cached_property
     def full_size(self) -> int:
-        """Pods that carry all the traffic: what blue has, and never less than the spec asks for."""
+        """Pods that carry all the traffic: what blue has, or had in this rollout, and never less than the spec says."""
         wanted = self.spec.desired_replicas()
         serving = self.blue if self.in_progress and self.blue else self.active
         current = serving.replicas if serving else 0
+        if self.in_progress and self.rollout:
+            current = max(current, self.rollout.base_replicas)
         if self.in_progress or self.spec.autoscaling:
             return max(wanted, current)
         return wanted
