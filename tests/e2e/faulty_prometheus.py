@@ -63,7 +63,7 @@ class FaultyPrometheus:
         self._client: aiohttp.ClientSession | None = None
         self._port = 0
         self._recorded: dict[str, bytes] = {}
-        """Under STALE: the first answer to each query."""
+        """The first real answer to each query."""
         self._fault = Fault.NONE
         self.answered: Counter[Fault] = Counter()
         """Answers given, by the fault that they were given under."""
@@ -121,7 +121,6 @@ class FaultyPrometheus:
             self._site = None
         elif fault is not Fault.DOWN and self._site is None:
             await self._listen()
-        self._recorded = {} if fault is not Fault.STALE else self._recorded
         self._fault = fault
 
     async def _stop(self) -> None:
@@ -140,8 +139,7 @@ class FaultyPrometheus:
         if fault in CANNED:
             return CANNED[fault]()
         body = await self._ask(request, form)
-        if fault is Fault.STALE:
-            body = self._recorded.setdefault(parse_qs(form)["query"][0], body)
+        first = self._recorded.setdefault(parse_qs(form)["query"][0], body)
         if fault is Fault.CUT_OFF:
             response = web.StreamResponse(headers={"Content-Type": "application/json"})
             response.content_length = len(body)
@@ -150,6 +148,8 @@ class FaultyPrometheus:
             return _cut_off(request, response)
         if fault is Fault.HALF:
             body = body[: len(body) // 2]
+        elif fault is Fault.STALE:
+            body = first
         elif fault in REWRITES:
             body = _rewritten(body, REWRITES[fault])
         return web.Response(body=body, content_type="application/json")

@@ -1,6 +1,7 @@
 """The autoscaler is edited in every phase, in the spec and by kubectl, up and down: nothing wedges, nothing shrinks.
 
-The team has no load to speak of, so its autoscalers would take pods away at any time if they were let.
+The team has no load to speak of, so its autoscalers would take pods away at any time if they were let. One that is
+edited by hand may act before the edit is undone, which takes the operator a moment: then what it took is given back.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from demo.kube import Json, Watch
 from demo.timeline import TERMINAL_PHASES, phase, rollout
 from tests.cluster.client import tls_context
 from tests.cluster.profiles import FULL
-from tests.e2e.harness import QUICK_ROLLOUT, REVISION_LABEL, TEAM_LABEL, Cluster, Team, manifest
+from tests.e2e.harness import QUICK_ROLLOUT, REVISION_LABEL, TEAM_LABEL, WRITE_VERBS, Cluster, Team, manifest
 from tests.load.report import LoadReport
 from tests.support.waiting import poll
 
@@ -48,6 +49,7 @@ ROLLOUT = QUICK_ROLLOUT | {
     "conversations": [{"name": "greeting", "turns": [{"user": "order 17"}], "samples": 1}],
     "autoPromote": False,
 }
+AUTOSCALER_USER = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
 ALL_EDITS = {"by hand, up", "by hand, down", "spec, up", "spec, down"}
 EDIT_SECONDS = 10.0
 AUTOSCALERS = "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers"
@@ -120,6 +122,8 @@ class Edited:
     sizes: dict[str, list[int]]
     """Pods that each colour's Deployment was to have, from the beginning of the rollout to its end, by revision."""
     edits_by_phase: dict[str, set[str]]
+    scaled_by_autoscalers: int
+    """How often autoscalers scaled anything meanwhile."""
     report: LoadReport
 
 
@@ -133,7 +137,7 @@ def _edited(cluster: Cluster, team: Team) -> Iterator[tuple[Editor, Watch]]:
 
 def _roll_out(cluster: Cluster, team: Team, version: str, words: Mapping[str, str], **spec: Any) -> Edited:  # noqa: ANN401
     """Change the version, say the words at the sight of their phases, and edit all the while."""
-    before = team.active
+    before, position = team.active, cluster.audit_position()
     with contextlib.ExitStack() as stack:
         load = stack.enter_context(team.load(RATE_PER_SECOND))
         editor, watch = stack.enter_context(_edited(cluster, team))
@@ -150,7 +154,9 @@ def _roll_out(cluster: Cluster, team: Team, version: str, words: Mapping[str, st
         report = load.stop()
         first = next(state for _, state in watch.history if rollout(state)["revision"] == candidate)
         sizes = {revision: _sizes(one, first, after) for revision, one in ((before, blue), (candidate, green))}
-    return Edited(before, after, sizes, edits, report)
+    asked = cluster.requests_since(position, user=AUTOSCALER_USER, namespace=team.namespace)
+    scaled = [one for one in asked if one["verb"] in WRITE_VERBS and one["objectRef"].get("subresource") == "scale"]
+    return Edited(before, after, sizes, edits, len(scaled), report)
 
 
 def _spans(team: Json) -> dict[str, tuple[float, float]]:
@@ -201,6 +207,8 @@ def test_edited_on_the_way_forward(cluster: Cluster, team: Team) -> None:
     assert phase(edited.after) == "Completed", rollout(edited.after)
     assert {name: edited.edits_by_phase[name] for name in FORWARD} == dict.fromkeys(FORWARD, ALL_EDITS)
     _assert_nothing_shrank(edited)
+    for sizes in edited.sizes.values():
+        assert sizes[-1] == max(sizes) >= SIZE, edited.sizes
     _await_restored(team)
 
 
@@ -220,7 +228,27 @@ def test_edited_on_the_way_back(cluster: Cluster, team: Team) -> None:
 
 
 def _assert_nothing_shrank(edited: Edited) -> None:
-    for revision, sizes in edited.sizes.items():
-        assert sizes == sorted(sizes), f"{revision} went {sizes}"
-    assert all(sizes for sizes in edited.sizes.values())
+    """But for what an autoscaler took in the moment in which its bounds were somebody else's."""
+    assert all(edited.sizes.values())
+    falls = sum(after < before for sizes in edited.sizes.values() for before, after in itertools.pairwise(sizes))
+    assert falls <= edited.scaled_by_autoscalers, edited.sizes
     assert (edited.report.counts.lost, edited.report.counts.bad) == (0, 0), edited.report.text()
+
+
+def test_what_is_taken_by_hand_is_given_back(cluster: Cluster, team: Team) -> None:
+    """As an autoscaler does that was edited, only surely: the old revision loses all pods but one in mid-watch."""
+    before = team.active
+    grown = {"minReplicas": SIZE, "maxReplicas": 5, "targetCPUUtilization": 90}
+    at_once = ROLLOUT | {"autoPromote": True, "conversations": []}
+    with team.load(RATE_PER_SECOND) as load:
+        team.change_and_await_phase(
+            "Watching", lambda: team.change(version="2.0.0", rollout=at_once, autoscaling=grown), 90
+        )
+        team.change(version="2.0.0", rollout=at_once, autoscaling=DOWN)  # the spec asks for no more than three
+        where = (f"deployment/{team.name}-{before}", "-n", team.namespace)
+        cluster.tools.kubectl("scale", *where, "--replicas=1")
+        team.await_size(before, SIZE)
+        after = team.await_end(before)
+        assert phase(after) == "Completed", rollout(after)
+        assert load.stop().counts.lost == 0
+    _await_restored(team)
