@@ -18,6 +18,8 @@ from tests.load.process import LoadProcess
 from tests.support.waiting import poll
 
 RESTORE_SECONDS = 30.0
+FELT_SECONDS = 2.0
+"""A loss within this time after a deed is its doing: the next deed comes later."""
 NEW_PER_SECOND, KEPT_PER_SECOND = 20.0, 4.0
 ROLE_LABEL = "agentteam.dev/role"
 
