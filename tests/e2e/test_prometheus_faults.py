@@ -83,7 +83,7 @@ def _set_environment(cluster: Cluster, values: dict[str, str]) -> None:
 def test_a_prometheus_that_is_really_gone(cluster: Cluster, namespace: str) -> None:
     """Without the proxy: what it does when it's down is what a Prometheus without a pod does."""
     where = (f"deployment/{PROMETHEUS}", "-n", OPERATOR_NAMESPACE)
-    with cluster.team(namespace, manifest("alone", replicas=1)) as team:
+    with cluster.team(namespace, manifest("alone")) as team:
         team.await_first()
         before = team.active
         with team.load(RATE_PER_SECOND):
