@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 PROMETHEUS = f"{OPERATOR}-prometheus"
 TIMEOUT_SECONDS = 2
-LOOKS = 3
+LOOKS = 2
 RATE_PER_SECOND = 12.0
 FAULT_SECONDS = 60.0
 RECOVERY_SECONDS = 30.0
@@ -54,7 +54,7 @@ WORDS = {
     Fault.EMPTY: NOTHING,
     Fault.STALE: "is it from a cache?",
 }
-"""What the one line of the status says, by the fault, in the order in which they come."""
+"""What the gate says, by the fault, in the order in which they come."""
 
 
 @contextlib.contextmanager
@@ -160,14 +160,18 @@ def _await_step_held(team: Team) -> None:
 
 
 def _hold(prometheus: FaultyPrometheus, fault: Fault, *teams: Team) -> Held:
-    """Set the fault, wait until each status tells of it, and then for some looks more."""
+    """Set the fault, wait until each team's gate tells of it, and then for some looks more."""
     prometheus.fault = fault
     return Held(*(_looked_on(team, WORDS[fault]) for team in teams))
 
 
 def _looked_on(team: Team, words: str) -> Json:
-    """The state some looks after the status has come to say this."""
-    told = team.watch.wait_for(lambda state: words in state["status"]["message"], FAULT_SECONDS, f"the words {words}")
+    """The state some looks after the gate has come to say this."""
+
+    def says(state: Json) -> bool:
+        return words in gate(state, "errorRate").get("message", "")
+
+    told = team.watch.wait_for(says, FAULT_SECONDS, f"the words {words}")
     due = _attended_seconds(told) + LOOKS
     return team.watch.wait_for(lambda state: _attended_seconds(state) >= due, FAULT_SECONDS, "more looks")
 
