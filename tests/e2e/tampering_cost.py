@@ -22,7 +22,7 @@ from tests.e2e.harness import OPERATOR_USER, Cluster, Team, manifest
 from tests.e2e.install import installed
 from tests.e2e.tampering import Tampering
 from tests.load.process import LoadProcess
-from tests.load.report import LoadReport
+from tests.load.report import UNKNOWN_REVISION, LoadReport
 
 DOCUMENT = ROOT / "docs" / "benchmarks" / "tampered-service.md"
 CALM_ANSWERS = 20
@@ -50,7 +50,7 @@ def _deeds(other: Team) -> list[Tampering]:
 def measure(cluster: Cluster, namespace: str, times: int) -> tuple[list[Gap], LoadReport, LoadReport, str]:
     """Every deed so many times; the gaps, what both loads felt, and the revision that should have answered."""
     with (
-        cluster.team(namespace, manifest("other", replicas=1)) as other,
+        cluster.team(namespace, manifest("other", version="0.1.0", replicas=1)) as other,
         cluster.team(namespace, manifest("tampered")) as team,
     ):
         other.await_first()
@@ -86,26 +86,30 @@ def page(gaps: list[Gap], new: LoadReport, kept: LoadReport, revision: str) -> s
     """The figures for people."""
     names = list(dict.fromkeys(gap.name for gap in gaps))
     rows = [_row(name, [gap for gap in gaps if gap.name == name], new) for name in names]
-    strays = sum(one.counts.total for name, one in new.by_revision.items() if name not in {revision, "unknown"})
+    strays = sum(one.counts.total for name, one in new.by_revision.items() if name not in {revision, UNKNOWN_REVISION})
     return f"""# A tampered Service
 
 Made by `python -m tests.e2e.tampering_cost` on the local cluster, {os.cpu_count()} cores that are busy with other work,
-too: {new.counts.total} requests on new connections at {tampering.NEW_PER_SECOND:g}/s, and {kept.counts.total} on one
-that is kept at {tampering.KEPT_PER_SECOND:g}/s, against a team of two pods at rest. Somebody who may changes the
-selector of its active Service, again and again.
+too. A team of two pods at rest gets {new.counts.total} requests on new connections at {tampering.NEW_PER_SECOND:g}/s,
+and {kept.counts.total} on a single one that is kept at {tampering.KEPT_PER_SECOND:g}/s, while somebody changes the
+selector of its active Service again and again.
 
 | what is done to the selector | times | mended after: median, longest | lost each time: median, most |
 |---|---|---|---|
 {chr(10).join(rows)}
 
 Lost are requests on new connections; {strays} more were answered by the other app's pods while the Service selected
-them. On the connection that is kept {kept.counts.lost} of {kept.counts.total} were lost.
+them. On the connection that is kept {kept.counts.lost} of {kept.counts.total} were lost{_reasons(kept)}.
 
 Mended means that the API server has taken the operator's write. Kubernetes acts on the wrong selector meanwhile: the
 EndpointSlices follow it within some 10 ms, and kube-proxy follows them. So new connections are refused, or led
 elsewhere, until both have followed the mend. No operator can be quicker than that, for it only hears of what is done
 already; who may change Services can be limited. Without any selector Kubernetes leaves the EndpointSlices alone.
 """
+
+
+def _reasons(report: LoadReport) -> str:
+    return "".join(f" ({reason})" for reason in report.by_reason)
 
 
 def _row(name: str, gaps: list[Gap], new: LoadReport) -> str:

@@ -77,7 +77,7 @@ class Outcome:
 @pytest.fixture(scope="module")
 def outcome(cluster: Cluster, namespace: str) -> Iterator[Outcome]:
     with contextlib.ExitStack() as stack:
-        other = stack.enter_context(cluster.team(namespace, manifest("other", replicas=1)))
+        other = stack.enter_context(cluster.team(namespace, manifest("other", version="0.1.0", replicas=1)))
         team = stack.enter_context(cluster.team(namespace, manifest("tampered", rollout=ROLLOUT)))
         other.await_first()
         team.await_first()
