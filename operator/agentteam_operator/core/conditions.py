@@ -104,7 +104,7 @@ def _not_what_was_asked_for(view: View) -> Finding | None:
         took = "was refused" if rollout.phase is Phase.FAILED else "was rolled back"
         said = f"{incidents.named(view, rollout.revision)} {took}"
         why = shortened(rollout.message, _LONGEST_REASON_CHARACTERS)
-        return Finding(rollout.reason, f"{said}, {_who_serves(view)}: {why}{_way_on(view)}")
+        return Finding(rollout.reason, f"{said}, {_who_serves(view)}{f': {why}' if why else ''}{_way_on(view)}")
     if target != serving and view.failed_before(target):
         said = (
             f"{incidents.named(view, target)} was rolled back before and isn't tried again, {_who_serves(view)}:"

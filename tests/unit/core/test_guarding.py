@@ -218,7 +218,7 @@ def test_what_was_wrong_anyhow_is_said_after_it() -> None:
     status = tick(ROLLED_BACK, replace(WORSE, revision=BLUE)).status
     assert status.reason == "Because"
     assert status.message.startswith(f"{BLUE} fails 30.0 %")
-    assert f"; revision {GREEN} was rolled back, revision {BLUE} serves" in status.message
+    assert f"; version 2 ({GREEN}) was rolled back, revision {BLUE} serves" in status.message
 
 
 def test_the_same_finding_once_more_changes_nothing() -> None:

@@ -79,7 +79,9 @@ def labels(pod: str, status: str, **more: str) -> dict[str, str]:
 def vector(pod: str, *, success: object = "5", error: object = "2", **more: str) -> list[dict[str, Any]]:
     """All series of one pod now: two timeouts and one rejected besides."""
     ended = {"success": success, "error": error, "timeout": "2", "rejected": "1"}
-    return [{"metric": labels(pod, status, **more), "value": [1.5, value]} for status, value in ended.items()]
+    return [
+        {"metric": labels(pod, status, **more), "value": [NOW.timestamp(), value]} for status, value in ended.items()
+    ]
 
 
 def answer(kind: str, result: object) -> dict[str, object]:
@@ -150,7 +152,7 @@ async def test_the_last_day(result: list[dict[str, Any]], pieces: tuple[Tally, .
 
 UNREADABLE: Mapping[str, object] = {
     "refused": {"status": "error", "error": "too many samples"},
-    "another kind": answer("scalar", [1.5, "1"]),
+    "another kind": answer("scalar", [NOW.timestamp(), "1"]),
     "no pairs": answer("matrix", [{"metric": {}, "values": [1, 2]}]),
     "no number": answer("matrix", [{"metric": {}, "values": [[1, "x"]]}]),
     "no series": answer("matrix", [1]),
