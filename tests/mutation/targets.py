@@ -91,6 +91,8 @@ JUDGING = (
     _target("core/view.py", *_TABLE, *_BUILD, *_STORIES),
     _target("core/timing.py", *_TABLE, *_STORIES),
     _target("core/verdicts.py", f"{_CORE}/test_verdicts.py", *_TABLE, *_STORIES),
+    _target("core/last_verdicts.py", f"{_CORE}/test_last_verdicts.py", *_STORIES),
+    _target("core/slow_runs.py", f"{_CORE}/test_left_out.py", _CORE),
     _target("core/sequential.py", f"{_CORE}/test_sequential.py", _CORE),
     _target("core/error_rate.py", f"{_CORE}/test_analysis.py", _CORE),
     _target("core/gross.py", f"{_CORE}/test_gross.py", _CORE),
