@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.judgement import scores
 from tests.judgement.peers import PEERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,12 +111,14 @@ def _summary(figures: Result) -> str:
         ("failures or slow runs come in clusters", [line for line in lines if line["name"] in clustered]),
     ):
         count, of = (sum(line[key] for line in chosen) for key in ("rolledBack", "releases"))
-        said.append(f"{count:,} of {of:,} releases of the {len(chosen)} kinds whose {words}")
+        taken = " to ".join(map(percent, scores.interval(count, of)))
+        said.append(f"{count:,} of {of:,} releases of the {len(chosen)} kinds whose {words} (together: {taken})")
     worst = max(lines, key=lambda line: (line["rolledBack"] / line["releases"], line["high"]))
     which = "worst" if worst["rolledBack"] else "least certain"
     return (
         f'Rolled back though no worse: {said[0]}, and {said[1]}. The {which} kind is "{worst["name"]}", '
-        f"with {_count(worst)} ({percent(worst['rolledBack'] / worst['releases'])}, 95 % interval {_interval(worst)})."
+        f"with {_count(worst)} ({percent(worst['rolledBack'] / worst['releases'])}; {_interval(worst)}). "
+        "The ranges are 95 % intervals."
     )
 
 
