@@ -44,6 +44,8 @@ class Table:
     """What all bets on a block have in common, known before it but for blue's being over the limit."""
 
     concurrent: bool
+    most: float
+    """What the block may add at most."""
     blue_rate: float
     bursts: float
     """How much more green's recent blocks vary than chance would have it."""
@@ -92,7 +94,8 @@ def with_evidence(
     before: AnalysisStatus, after: AnalysisStatus, block: Block, settings: AnalysisSettings, mode: Mode
 ) -> AnalysisStatus:
     """`after`, with what the block says added to the evidence of `before`."""
-    most, table = _max_log_gain(before, after, block), _table(before, after, settings, mode)
+    most = _max_log_gain(before, after, block)
+    table = _table(before, after, settings, mode, most)
     evidence = _added(before.log_evidence, _gains(table, block.blue, Side(green_whole(before), block.green)), most)
     without = {}
     for pod, past in without_pods(before, [*after.recent_by_pod, *_remembered(before, after)]).items():
@@ -122,10 +125,11 @@ def _remembered(before: AnalysisStatus, after: AnalysisStatus) -> list[str]:
     return sorted(sorted(pods, key=says, reverse=True)[:MOST_GONE_PODS])
 
 
-def _table(before: AnalysisStatus, after: AnalysisStatus, settings: AnalysisSettings, mode: Mode) -> Table:
+def _table(before: AnalysisStatus, after: AnalysisStatus, settings: AnalysisSettings, mode: Mode, most: float) -> Table:
     limit = max_error_rate(settings)
     return Table(
         concurrent=mode is Mode.CONCURRENT,
+        most=most,
         blue_rate=finished_tally(before.blue).estimate,
         bursts=sequential.dispersion(recent_blocks(before.green.recent)),
         slow=slow_runs.slow_tally(before) if mode is Mode.CONCURRENT else None,
@@ -142,7 +146,8 @@ def _gains(table: Table, blue: Increment, green: Side) -> dict[str, float]:
     gains = {ERRORS_AGAINST_LIMIT: _limit_gain(table, green) / table.bursts}
     if table.concurrent:
         gains[ERRORS_AGAINST_BLUE] = _error_gain(table, blue, green) / table.bursts
-        gains[SLOWNESS_AGAINST_BLUE] = _slowness_gain(table, blue, green) / table.slow_bursts
+        # Clipped first: two pods that are slow at once say more than a block may, and would be discounted for nothing.
+        gains[SLOWNESS_AGAINST_BLUE] = min(_slowness_gain(table, blue, green), table.most) / table.slow_bursts
     return gains | average_evidence.gains(table.scales, blue, green, concurrent=table.concurrent)
 
 

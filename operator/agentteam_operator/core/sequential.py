@@ -106,16 +106,16 @@ def clearly_worse(rest: Tally, blue: Tally, *, min_effect: float) -> bool:
     return far and rest.rate - blue.rate >= min_effect
 
 
-def dispersion(blocks: Sequence[Tally]) -> float:
+def dispersion(blocks: Sequence[Tally], *, fewest: int = _FEWEST_BLOCKS) -> float:
     """How much more the blocks' rates vary than chance would have it: Pearson's chi-square by its degrees of freedom.
 
-    Never less than 1, and 1 for fewer than four blocks. Failures that come in bursts raise it, a steady rate doesn't,
-    be it high or low. Dividing a log gain by it (known before the block) leaves an e-process an e-process, by Jensen's
-    inequality: the expectation of X to a power of at most 1 is no more than 1 if that of X isn't.
+    Never less than 1, and 1 for fewer than `fewest` blocks. Failures that come in bursts raise it, a steady rate
+    doesn't, be it high or low. Dividing a log gain by it (known before the block) leaves an e-process an e-process, by
+    Jensen's inequality: the expectation of X to a power of at most 1 is no more than 1 if that of X isn't.
     """
     answered = [block for block in blocks if block.total]
     rate = sum(answered, NONE).rate
-    if len(answered) < _FEWEST_BLOCKS or not 0 < rate < 1:
+    if len(answered) < fewest or not 0 < rate < 1:
         return 1.0
     chi_square = sum((block.bad - block.total * rate) ** 2 / (block.total * rate * (1 - rate)) for block in answered)
     return max(1.0, chi_square / (len(answered) - 1))

@@ -59,12 +59,19 @@ def by_pod(state: AnalysisStatus, block: Block, slow: SlowTally | None) -> dict[
     }
 
 
+def lately(state: AnalysisStatus) -> Tally:
+    """Green's slow runs in the last blocks."""
+    return sum(map(recent_tally, state.slow_by_pod.values()), sequential.NONE)
+
+
 def bursts(state: AnalysisStatus) -> float:
-    """How much more the slow runs of each of green's pods and recent blocks vary than chance would have it.
+    """How much more green's recent slow runs vary than chance would have it, from pod to pod and from block to block.
 
     A revision is slow on all of its pods alike; one pod beside a noisy neighbour isn't.
     """
-    return sequential.dispersion([block for packed in state.slow_by_pod.values() for block in recent_blocks(packed)])
+    by_pod = [recent_tally(packed) for packed in state.slow_by_pod.values()]
+    blocks = [block for packed in state.slow_by_pod.values() for block in recent_blocks(packed)]
+    return max(sequential.dispersion(blocks), sequential.dispersion(by_pod, fewest=2))
 
 
 def still_slow_without(state: AnalysisStatus, pod: str, rest: Increment, *, min_effect: float) -> bool:
@@ -78,5 +85,5 @@ def still_slow_without(state: AnalysisStatus, pod: str, rest: Increment, *, min_
         return False
     others = tally(rest.durations, slow.bound_seconds)
     recent = (recent_tally(packed) for name, packed in state.slow_by_pod.items() if name != pod)
-    lately = sequential.log_likelihood_ratio(sum(recent, sequential.NONE), others.estimate, slow.blue.estimate)
-    return lately > _LATELY_LOG_ODDS and sequential.clearly_worse(others, slow.blue, min_effect=min_effect)
+    likelier = sequential.log_likelihood_ratio(sum(recent, sequential.NONE), others.estimate, slow.blue.estimate)
+    return likelier > _LATELY_LOG_ODDS and sequential.clearly_worse(others, slow.blue, min_effect=min_effect)

@@ -87,7 +87,9 @@ def _unproven(
 ) -> MetricVerdict:
     """What to say of slowness that isn't proven, on enough answers; `said` are the figures."""
     proof = state.log_evidence.get(evidence.SLOWNESS_AGAINST_BLUE, 0.0)
-    if suspicious(slow.green, slow.blue) and proof >= 0:  # it soon falls below 0 once green's answers are quick
+    # It soon falls below 0 once green's answers are quick, and hardly rises while one pod is slow by itself.
+    lasts = proof >= 0 or suspicious(slow_runs.lately(state), slow.blue)
+    if suspicious(slow.green, slow.blue) and lasts:
         if only_pod():
             said += f": slower so far, but not proven yet (odds {odds(proof)})"
             return left_to_next_step(base, said, how="slow")

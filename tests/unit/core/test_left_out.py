@@ -132,6 +132,16 @@ def test_pods_that_are_slow_one_after_the_other_are_no_slow_revision() -> None:
     assert [found.message for found in said if found.verdict is Verdict.FAILED] == []
 
 
+def test_two_pods_that_are_slow_at_once_are_no_slow_revision() -> None:
+    """Neighbours come over the first pod, and later over the two others at a time; the first is quick again."""
+    judging = Judging()
+    slow_verdicts(judging, frozenset(), 10, of_ten=0)
+    said = slow_verdicts(judging, frozenset(GREEN[:1]), 12, of_ten=4)
+    said += slow_verdicts(judging, frozenset(), 5, of_ten=0)
+    said += slow_verdicts(judging, frozenset(GREEN[1:]), 12, of_ten=4)
+    assert [found.message for found in said if found.verdict is Verdict.FAILED] == []
+
+
 @pytest.mark.parametrize(
     ("slow", "of_ten", "expected"),
     [
