@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as core/view.py; all without")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=1e6, help="stop then, and go on in the next run")
+    parser.add_argument("--unit", action="store_true", help="without the simulation, which takes most of the time")
     parser.add_argument("--afresh", action="store_true", help="forget what is known of these modules")
     parser.add_argument("--survivors", action="store_true", help="only tell what has survived")
     parser.add_argument("--out", type=Path, help="folder for mutation.md and mutation.json")
@@ -35,7 +36,7 @@ def main() -> int:
     for session in sessions if arguments.afresh else ():
         session.forget()
     until = time.monotonic() + 60 * arguments.minutes
-    bench = Bench(arguments.processes, until)
+    bench = Bench(arguments.processes, until, simulated=not arguments.unit)
     if not arguments.survivors:
         _in_a_process_of_its_own(partial(bench.try_in_place, [(one, _to_try(one)) for one in sessions]), sessions)
         for session in sessions:

@@ -93,6 +93,8 @@ class Bench:
     processes: int
     until: float
     """Moment of the monotonic clock after which none is begun."""
+    simulated: bool = True
+    """Scenarios of the simulation are played, too."""
 
     def try_in_place(self, work: Sequence[tuple[Session, Sequence[Mutant]]]) -> None:
         """Try those that change functions, tables and constants: the tests stay imported.
@@ -105,7 +107,7 @@ class Bench:
             for session, mutants in work:
                 self._try_module(collected, session, mutants)
 
-        Collected(run).collect_and_run()
+        Collected(run, self.simulated).collect_and_run()
 
     def _try_module(self, collected: Collected, session: Session, mutants: Sequence[Mutant]) -> None:
         changes = {mutant: change for mutant in mutants if (change := collected.change(mutant))}

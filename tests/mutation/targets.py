@@ -25,10 +25,9 @@ SIMULATED = (
 )
 """The scenarios that are played for the mutants that the unit tests let pass: between them they see every phase."""
 
+UNIT_TESTS = ("tests/unit/core", "tests/unit/build", "tests/unit/runtime")
 TESTS = (
-    "tests/unit/core",
-    "tests/unit/build",
-    "tests/unit/runtime",
+    *UNIT_TESTS,
     *(f"tests/simulation/test_scenarios.py::test_ends_as_it_should[{name}]" for name in SIMULATED),
 )
 TOO_BROAD = "tests/unit/core/test_decide_is_total.py"

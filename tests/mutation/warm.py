@@ -23,7 +23,7 @@ import pytest
 from tests.mutation import reached
 from tests.mutation.mutants import Mutant
 from tests.mutation.patching import Mutated, can_patch, changed_functions, changed_values, patch, set_values
-from tests.mutation.targets import TARGETS, TESTS, TOO_BROAD, Target
+from tests.mutation.targets import TARGETS, TESTS, TOO_BROAD, UNIT_TESTS, Target
 from tests.mutation.trials import UNUSED, NotTestedError, Outcome, Trial, Verdict, next_to_end
 
 _BEFOREHAND = (
@@ -116,6 +116,8 @@ class Collected:
 
     run: Callable[[Collected], None]
     """What to do once the tests are collected."""
+    simulated: bool = True
+    """Scenarios of the simulation are among the tests."""
     reach: dict[str, reached.Reach] = field(default_factory=dict)
     """What each test reaches."""
     killers: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -130,7 +132,7 @@ class Collected:
         Raises:
             NotTestedError: they can't be collected.
         """
-        code = pytest.main([*_OPTIONS, *TESTS], plugins=[self, self.first])
+        code = pytest.main([*_OPTIONS, *(TESTS if self.simulated else UNIT_TESTS)], plugins=[self, self.first])
         if code != pytest.ExitCode.OK:
             raise NotTestedError(f"the tests can't be collected: {self.first.node or int(code)}")
 
@@ -158,13 +160,13 @@ class Collected:
         stale = [node for node in self.items if node not in self.reach]
         if stale:
             print(f"playing {len(stale)} tests without a mutant", flush=True)
-            trial = Trial.begin(lambda: self._trace(stale), TRACE_SECONDS)
+            trial = Trial.begin(lambda: self._trace(stale, known), TRACE_SECONDS)
             verdict = next(next_to_end([trial])).end()
             if verdict.outcome is not Outcome.SURVIVED:
                 raise NotTestedError(f"tests fail without a mutant: {verdict.by or verdict.outcome}")
-            self.reach = reached.known()
+            self.reach = {node: reach for node, reach in reached.known().items() if node in self.items}
 
-    def _trace(self, nodes: Sequence[str]) -> str:
+    def _trace(self, nodes: Sequence[str], known: Mapping[str, reached.Reach]) -> str:
         def play(node: str) -> bool:
             for target in TARGETS.values():
                 for value in vars(sys.modules.get(target.name, object)).values():
@@ -173,7 +175,7 @@ class Collected:
             return not self._play([self.items[node]])
 
         found = reached.trace(nodes, play)
-        reached.keep({**self.reach, **found})
+        reached.keep({**known, **self.reach, **found})
         return next((node for node in nodes if node not in found), "")
 
     def change(self, mutant: Mutant) -> Callable[[], None] | None:
