@@ -73,8 +73,8 @@ def test_whether_there_is_anything_to_ask_and_to_hold_it_against(view: View, *, 
     assert judgement.judged(view) is judged
 
 
-WATCHED = {"in_phase_seconds": 600.0}
-STEP = {"step_held_seconds": 60.0, "endpoints": (GREEN,)}
+WATCHED: dict[str, Any] = {"in_phase_seconds": 600.0}
+STEP: dict[str, Any] = {"step_held_seconds": 60.0, "endpoints": (GREEN,)}
 UNHELD = {**IMMEDIATE, "traffic": {"mode": "Gradual", "steps": [{"weight": 50, "holdSeconds": 0}]}}
 ONE_SECOND = {"traffic": {"mode": "Gradual", "steps": [{"weight": 50, "holdSeconds": 1}]}}
 
@@ -319,16 +319,16 @@ def test_finds_nothing(gate: Gate, view: View) -> None:
 
 
 PENDING = verdict(Verdict.PENDING, answers=3)
-TOO_LONG = {"in_phase_seconds": 660.0, "judgement": PENDING}
+TOO_LONG: dict[str, Any] = {"in_phase_seconds": 660.0, "judgement": PENDING}
 """A watch of 600 s, and a minute more for a verdict."""
-SETTLED_TOO_LONG = {
+SETTLED_TOO_LONG: dict[str, Any] = {
     "in_phase_seconds": 660.0,
     "judgement": PENDING,
     "rollout": IMMEDIATE,
     "green": READY,
     "probe": PROBED,
 }
-HELD_TOO_LONG = {"in_phase_seconds": 9000.0, "step_held_seconds": 720.0, "judgement": PENDING}
+HELD_TOO_LONG: dict[str, Any] = {"in_phase_seconds": 9000.0, "step_held_seconds": 720.0, "judgement": PENDING}
 """A step of 60 s, a watch's time more for its verdict, and the minute."""
 
 
