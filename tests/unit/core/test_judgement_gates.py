@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
 from agentteam_operator.api.status import ActionName, Phase, Verdict
-from agentteam_operator.core.gates import Finding, intent, judgement
-from agentteam_operator.core.metric_verdict import Judgement, MetricVerdict
+from agentteam_operator.core.gates import intent, judgement
 from agentteam_operator.core.state import JobObserved
 from agentteam_operator.core.view import View
 
-from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, revision_of, verdict
+from tests.unit.core.edges import Gate, said_by, seen
+from tests.unit.core.situations import GREEN, revision_of, verdict
 
-Gate = Callable[[View], Finding | None]
 WATCHING, SHIFTING, SETTLING, PAUSE = (
     Phase.WATCHING,
     Phase.SHIFTING,
@@ -27,34 +23,9 @@ IMMEDIATE = {"traffic": {"mode": "Immediate"}}
 READY = revision_of(GREEN, 3)
 PASSED = verdict(Verdict.PASSED)
 PROBED = JobObserved(finished=True, succeeded=True)
-COUNTS = ColourCounts(started=50, finished=50)
-
-
-def said_by(*verdicts: tuple[str, Verdict, str]) -> Judgement:
-    """A judgement of several metrics on enough answers, each with its words."""
-    found = [MetricVerdict(name=name, verdict=what, reason="Said", message=words) for name, what, words in verdicts]
-    return Judgement(AnalysisStatus(blue=COUNTS, green=COUNTS), tuple(found))
 
 
 SKIPPED = said_by(("memory", Verdict.SKIPPED, "no limit is set"))
-
-
-def seen(
-    phase: Phase,
-    *,
-    rollout_status: Mapping[str, object] | None = None,
-    said: frozenset[ActionName] = frozenset(),
-    prometheus: bool = True,
-    **situation: Any,  # noqa: ANN401 - parts of a Situation
-) -> View:
-    """A phase's calm situation with parts put over it, and over its rollout's status."""
-    view = replace(CALM[phase], **situation).view()
-    assert view.rollout is not None
-    rollout = view.rollout.model_copy(update=dict(rollout_status or {}))
-    environment = replace(ENVIRONMENT, metrics_configured=prometheus)
-    return replace(
-        view.with_status(view.status.model_copy(update={"rollout": rollout})), said=said, environment=environment
-    )
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core.decide import TRANSITIONS
-from agentteam_operator.core.gates import Finding, checks, intent, traffic
+from agentteam_operator.core.gates import checks, intent, traffic
 from agentteam_operator.core.view import View
 
+from tests.unit.core.edges import Gate
 from tests.unit.core.situations import BLUE, CALM, GREEN, Situation, revision_of
 
-Gate = Callable[[View], Finding | None]
 SWITCHING = replace(CALM[Phase.SWITCHING], active=GREEN, selects=GREEN, green=revision_of(GREEN, 3))
 GOING_BACK = CALM[Phase.ROLLING_BACK]
 NONE_READY = revision_of(GREEN, 0, 3)
