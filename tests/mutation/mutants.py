@@ -46,8 +46,10 @@ class Mutant:
     """The first line that changes."""
     lines: frozenset[int]
     """Those of the changed statement, of which a test must reach one to notice; of a compound one, its head's."""
-    source: str = field(repr=False)
-    """The module's text with the change made."""
+    original: str = field(repr=False, compare=False)
+    """The module's text."""
+    source: str = field(repr=False, compare=False)
+    """The same with the change made."""
 
 
 def mutants_of(target: Target) -> Iterator[Mutant]:
@@ -72,7 +74,7 @@ def mutants_of(target: Target) -> Iterator[Mutant]:
                 *(places.statements.get(before.count("\n") + number, frozenset()) for number in numbers)
             )
             whole = before + after + source[len(before) + len(piece) :]
-            yield Mutant(target, name, Change(*texts, seen[texts]), first, reached, whole)
+            yield Mutant(target, name, Change(*texts, seen[texts]), first, reached, source, whole)
         before += piece
 
 

@@ -21,7 +21,8 @@ from typing import Any
 from tests.mutation.targets import FOLDER, ROOT, SOURCES, TARGETS
 
 _FILE = FOLDER / "reached.json"
-_SHARED = ("tests/conftest.py", "tests/unit/core/situations.py", "tests/unit/build/teams.py", "tests/unit/runtime")
+_SHARED = ("tests/conftest.py", "tests/unit/core", "tests/unit/build", "tests/unit/runtime")
+"""Where tests have things in common, in files that aren't tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Reach:
     """What one test does when nothing is changed."""
 
     of: str
-    """Digest of the test's file and of everything that it plays: the product, and what the tests share."""
+    """Digest of the test's file and of what it plays: the targets that it reaches, and all else that may matter."""
     seconds: float
     """Of computing, traced: two or three times as many as without."""
     lines: Mapping[str, frozenset[int]]
@@ -71,7 +72,7 @@ def trace(nodes: Sequence[str], play: Callable[[str], bool]) -> dict[str, Reach]
         threading.settrace(None)
         if passed:
             at = {module: frozenset(numbers) for module, numbers in lines.items()}
-            found[node] = Reach(digest(node), time.process_time() - begun, at)
+            found[node] = Reach(_digest(node, at), time.process_time() - begun, at)
     return found
 
 
@@ -94,17 +95,23 @@ def _tracer(modules: Mapping[str, str], lines: dict[str, set[int]]) -> Callable[
     return begun
 
 
-def digest(node: str) -> str:
-    """What a test's reach depends on."""
+def is_known(node: str, reach: Reach) -> bool:
+    """What was found of a test is so still: neither it nor anything that it plays has changed."""
+    return reach.of == _digest(node, reach.lines)
+
+
+def _digest(node: str, modules: Iterable[str]) -> str:
     path = ROOT / node.split("::", maxsplit=1)[0]
-    return _of_files((path,)) + _shared()
+    reached = tuple(TARGETS[module].path for module in sorted(modules) if module in TARGETS)
+    return _of_files((path,)) + _of_files(reached) + _shared()
 
 
 @cache
 def _shared() -> str:
     helpers = [path for path in _files(_SHARED) if not path.name.startswith("test_")]
-    simulation = _files(["tests/simulation"])
-    return _of_files((*_files([str(SOURCES.relative_to(ROOT))]), *helpers, *simulation))
+    targets = {target.path for target in TARGETS.values()}
+    product = [path for path in _files([str(SOURCES.relative_to(ROOT))]) if path not in targets]
+    return _of_files((*product, *helpers, *_files(["tests/simulation"])))
 
 
 def _files(places: Iterable[str]) -> list[Path]:

@@ -24,12 +24,15 @@ class Session:
 
     target: Target
     mutants: list[Mutant]
+    digest: str
+    """Of the module's text, which may change while the mutants are tried."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
 
     @classmethod
     def of(cls, target: Target) -> Session:
         """A module's mutants, and what is known of them."""
-        session = cls(target, list(mutants_of(target)))
+        digest = hashlib.sha256(target.path.read_bytes()).hexdigest()[:12]
+        session = cls(target, list(mutants_of(target)), digest)
         session.read()
         return session
 
@@ -51,8 +54,7 @@ class Session:
 
     @property
     def _file(self) -> Path:
-        digest = hashlib.sha256(self.target.path.read_bytes()).hexdigest()[:12]
-        return FOLDER / f"{self.target.name}-{digest}.json"
+        return FOLDER / f"{self.target.name}-{self.digest}.json"
 
     def note(self, mutant: Mutant, verdict: Verdict) -> None:
         """Remember a verdict."""

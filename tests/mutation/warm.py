@@ -154,9 +154,7 @@ class Collected:
             NotTestedError: tests fail without a mutant.
         """
         known = reached.known()
-        self.reach = {
-            node: known[node] for node in self.items if node in known and known[node].of == reached.digest(node)
-        }
+        self.reach = {node: known[node] for node in self.items if node in known and reached.is_known(node, known[node])}
         stale = [node for node in self.items if node not in self.reach]
         if stale:
             print(f"playing {len(stale)} tests without a mutant", flush=True)
@@ -180,7 +178,7 @@ class Collected:
 
     def change(self, mutant: Mutant) -> Callable[[], None] | None:
         """What puts a mutant into the imported module; None if it can't be done but by importing it anew."""
-        module, before = sys.modules.get(mutant.target.name), mutant.target.path.read_text(encoding="utf-8")
+        module, before = sys.modules.get(mutant.target.name), mutant.original
         if module is None:
             raise NotTestedError(f"no test imports {mutant.target.module}")
         codes = changed_functions(before, mutant.source)
@@ -193,7 +191,7 @@ class Collected:
     def tests_of(self, mutant: Mutant) -> list[str]:
         """The tests that reach what a mutant changes, those that are likeliest to fail first, then the shortest."""
         module = mutant.target.module
-        in_function = changed_functions(mutant.target.path.read_text(encoding="utf-8"), mutant.source) is not None
+        in_function = changed_functions(mutant.original, mutant.source) is not None
         nodes = [
             node
             for node, reach in self.reach.items()
@@ -211,7 +209,7 @@ class Collected:
         Not if none failed, for something may have been made of the value when other modules were imported; nor if one
         fails as well when the value is made anew as it is.
         """
-        before = mutant.target.path.read_text(encoding="utf-8")
+        before = mutant.original
         if changed_functions(before, mutant.source) is not None:
             return False
         names = changed_values(before, mutant.source) or frozenset()

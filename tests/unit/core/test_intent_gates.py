@@ -41,7 +41,7 @@ def left(*found: tuple[str, str], **situation: Any) -> dict[str, Any]:  # noqa: 
         (
             intent.new_target,
             seen(COMPLETED, target=BLUE),
-            f"the spec asks for back to a retained revision, {BLUE}",
+            f"the spec asks for a retained revision, {BLUE}",
         ),
         (intent.new_target, seen(COMPLETED, target=OTHER, said=RETRY), f"a person wants {OTHER} to be tried again"),
         (intent.new_target, seen(FAILED, said=RETRY), f"a person wants {GREEN} to be tried again"),
@@ -63,7 +63,7 @@ def left(*found: tuple[str, str], **situation: Any) -> dict[str, Any]:  # noqa: 
         (
             intent.new_target,
             seen(COMPLETED, target=BLUE, team_status=ANEW),
-            f"the spec asks for back to a retained revision, {BLUE}",
+            f"the spec asks for a retained revision, {BLUE}",
         ),
         (
             intent.new_target,
@@ -72,7 +72,7 @@ def left(*found: tuple[str, str], **situation: Any) -> dict[str, Any]:  # noqa: 
                 target=BLUE,
                 team_status={"restarted": RestartStatus(revision=BLUE, of=GREEN, nonce="1")},
             ),
-            f"the spec asks for back to a retained revision, {BLUE}",
+            f"the spec asks for a retained revision, {BLUE}",
         ),
         (intent.new_target, seen(FAILED, target=OTHER), f"the spec asks for a new revision, {OTHER}"),
         (
@@ -83,12 +83,12 @@ def left(*found: tuple[str, str], **situation: Any) -> dict[str, Any]:  # noqa: 
         (
             intent.new_target,
             seen(ROLLED_BACK, reason="ErrorRate", outcomes=BOTH_PASSED, green=revision_of(GREEN, 3)),
-            f"the spec asks for back to a retained revision, {GREEN}",
+            f"the spec asks for a retained revision, {GREEN}",
         ),
         (
             intent.new_target,
             seen(COMPLETED, active=BLUE, reason="Aborted", outcomes=BOTH_PASSED),
-            f"the spec asks for back to a retained revision, {GREEN}",
+            f"the spec asks for a retained revision, {GREEN}",
         ),
         (intent.reverted, seen(ROLLED_BACK, target=BLUE), f"the spec asks again for {BLUE}, which serves"),
         (

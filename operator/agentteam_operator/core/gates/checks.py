@@ -126,7 +126,7 @@ def undecided(view: View) -> Finding | None:
         return None
     for check in checks.wanted(view):
         job = view.job(check)
-        if job and job.inconclusive and not checks.replaced(view, job):
+        if job and job.inconclusive:
             return Finding(job.reason or "Inconclusive", _words(check, job))
     return None
 
