@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import ast
 import difflib
+import hashlib
+import pickle
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 
+from tests.mutation import operators as own_operators
 from tests.mutation.operators import Node, operators
-from tests.mutation.targets import Target
+from tests.mutation.targets import FOLDER, Target
 
+_MADE_BY = (Path(__file__), Path(own_operators.__file__))
 _ANNOTATIONS = ("tfpdef", "annassign")
 
 
@@ -52,12 +58,30 @@ class Mutant:
     """The same with the change made."""
 
 
-def mutants_of(target: Target) -> Iterator[Mutant]:
+def mutants_of(target: Target) -> list[Mutant]:
     """All mutants of one module; those that change nothing but annotations, which nothing reads, are left out.
 
-    The module is taken apart into its statements first, for parsing it anew for each mutant takes much longer.
+    They are kept under build/mutants, for it takes seconds to find them.
     """
     source = target.path.read_text(encoding="utf-8")
+    by = _digest(source.encode(), *(path.read_bytes() for path in _MADE_BY))
+    kept = FOLDER / f"{target.name}-{by}.pickle"
+    if not kept.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        found = [(one.operator, one.change, one.line, one.lines, one.source) for one in _found(target, source)]
+        kept.write_bytes(zlib.compress(pickle.dumps(found)))
+    return [
+        Mutant(target, operator, change, line, lines, source, after)
+        for operator, change, line, lines, after in pickle.loads(zlib.decompress(kept.read_bytes()))  # noqa: S301 - own
+    ]
+
+
+def _digest(*texts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:12]
+
+
+def _found(target: Target, source: str) -> Iterator[Mutant]:
+    """The module is taken apart into its statements first, for parsing it anew for each mutant takes much longer."""
     places, known = _Places.of(source), operators()
     before, seen = "", Counter[tuple[str, str, str]]()
     for node in get_ast(source).children:

@@ -32,7 +32,7 @@ class Session:
     def of(cls, target: Target) -> Session:
         """A module's mutants, and what is known of them."""
         digest = hashlib.sha256(target.path.read_bytes()).hexdigest()[:12]
-        session = cls(target, list(mutants_of(target)), digest)
+        session = cls(target, mutants_of(target), digest)
         session.read()
         return session
 

@@ -76,6 +76,7 @@ class Box:
 @pytest.fixture
 def nested(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Target:
     monkeypatch.setattr("tests.mutation.targets.SOURCES", tmp_path)
+    monkeypatch.setattr("tests.mutation.mutants.FOLDER", tmp_path)
     (tmp_path / "nested.py").write_text(NESTED, encoding="utf-8")
     return Target("nested.py")
 
