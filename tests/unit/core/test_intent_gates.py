@@ -26,6 +26,7 @@ BACK_TO_BLUE = {"rollback_to": RollbackStatus(revision=BLUE, instead_of=GREEN)}
 BACK_TO_OTHER = {"rollback_to": RollbackStatus(revision=OTHER, instead_of=GREEN)}
 ANEW = {"restarted": RestartStatus(revision=OTHER, of=GREEN, nonce="1")}
 ALIVE = {"active": BLUE, "selects": BLUE, "green": revision_of(GREEN, 3)}
+ANOTHER = "d" * 10
 SERVICE, CONFIG, POD = ("Service", "chat"), ("ConfigMap", "chat-x"), ("Pod", "chat-x-1")
 PROBLEMS = (FieldProblem("spec.team", "", "is missing"), FieldProblem("spec.models", "", "is empty"))
 
@@ -64,6 +65,11 @@ def left(*found: tuple[str, str], **situation: Any) -> dict[str, Any]:  # noqa: 
             intent.new_target,
             seen(COMPLETED, target=BLUE, team_status=ANEW),
             f"the spec asks for a retained revision, {BLUE}",
+        ),
+        (
+            intent.new_target,
+            seen(COMPLETED, target=ANOTHER, team_status=ANEW),
+            f"the spec asks for a new revision, {ANOTHER}",
         ),
         (
             intent.new_target,
@@ -140,6 +146,7 @@ def left(*found: tuple[str, str], **situation: Any) -> dict[str, Any]:  # noqa: 
         "ordered-back",
         "ordered-back-but-the-spec-wants-another",
         "ordered-anew",
+        "ordered-anew-but-the-spec-wants-an-old-one",
         "ordered-anew-but-the-spec-wants-another",
         "ordered-anew-and-there-already",
         "another-after-the-first-failed",

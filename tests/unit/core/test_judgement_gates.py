@@ -290,6 +290,11 @@ def test_finds_nothing(gate: Gate, view: View) -> None:
 
 
 PENDING = verdict(Verdict.PENDING, answers=3)
+TWO_OPEN = said_by(
+    ("errorRate", Verdict.PASSED, "fine"),
+    ("memory", Verdict.INCONCLUSIVE, "unread"),
+    ("slowness", Verdict.PENDING, "too few"),
+)
 TOO_LONG: dict[str, Any] = {"in_phase_seconds": 660.0, "judgement": PENDING}
 """A watch of 600 s, and a minute more for a verdict."""
 SETTLED_TOO_LONG: dict[str, Any] = {
@@ -328,20 +333,7 @@ HELD_TOO_LONG: dict[str, Any] = {"in_phase_seconds": 9000.0, "step_held_seconds"
             "nothing speaks against it, but it was watched for 599 of 600 s",
         ),
         (seen(WATCHING, overdue=True, **{**TOO_LONG, "in_phase_seconds": 1.0}), "errorRate: as said"),
-        (
-            seen(
-                WATCHING,
-                **{
-                    **TOO_LONG,
-                    "judgement": said_by(
-                        ("errorRate", Verdict.PASSED, "fine"),
-                        ("memory", Verdict.INCONCLUSIVE, "unread"),
-                        ("slowness", Verdict.PENDING, "too few"),
-                    ),
-                },
-            ),
-            "memory: unread; slowness: too few",
-        ),
+        (seen(WATCHING, **{**TOO_LONG, "judgement": TWO_OPEN}), "memory: unread; slowness: too few"),
         (seen(SHIFTING, **HELD_TOO_LONG), "errorRate: as said"),
         (seen(SHIFTING, **{**HELD_TOO_LONG, "step_held_seconds": 719.0}), None),
         (seen(SHIFTING, **{**HELD_TOO_LONG, "step_held_seconds": None}), None),
@@ -354,6 +346,27 @@ HELD_TOO_LONG: dict[str, Any] = {"in_phase_seconds": 9000.0, "step_held_seconds"
         (
             seen(SETTLING, **{**SETTLED_TOO_LONG, "green": revision_of(GREEN, 1, 2)}, stray_pods=frozenset({"debug"})),
             "1 of 3 pods ready; errorRate: as said",
+        ),
+        (
+            seen(WATCHING, stray_pods=frozenset({"debug"}), **{**TOO_LONG, "judgement": TWO_OPEN}),
+            "pods of neither revision would get traffic: debug; memory: unread; slowness: too few",
+        ),
+        (seen(WATCHING, step=1, **TOO_LONG), "errorRate: as said"),
+        (
+            seen(SHIFTING, rollout_status={"judged_seconds": 10.0}, **{**HELD_TOO_LONG, "judgement": PASSED}),
+            "nothing speaks against it, but it was watched for 10 of 660 s",
+        ),
+        (
+            seen(SETTLING, **{**SETTLED_TOO_LONG, "green": revision_of(GREEN, 1, 2), "judgement": TWO_OPEN}),
+            "1 of 3 pods ready; memory: unread; slowness: too few",
+        ),
+        (
+            seen(
+                SETTLING,
+                rollout_status={"judged_seconds": 600.0},
+                **{**SETTLED_TOO_LONG, "green": revision_of(GREEN, 1, 2), "judgement": PASSED},
+            ),
+            "1 of 3 pods ready",
         ),
     ],
     ids=[
@@ -378,6 +391,11 @@ HELD_TOO_LONG: dict[str, Any] = {"in_phase_seconds": 9000.0, "step_held_seconds"
         "probe-may-decide-it",
         "probe-had-its-time",
         "missing-pods-are-named-first",
+        "strays-are-named-first",
+        "pods-that-the-watch-lacks-are-not-named",
+        "a-step-that-nobody-watched-is-not-made-up-for",
+        "missing-pods-are-named-before-all-metrics",
+        "watched-whole-and-only-pods-are-missing",
     ],
 )
 def test_when_a_verdict_is_no_longer_waited_for(view: View, message: str | None) -> None:
@@ -385,30 +403,41 @@ def test_when_a_verdict_is_no_longer_waited_for(view: View, message: str | None)
     assert (found.message if found else None) == message
 
 
+LACKING = revision_of(GREEN, 1, 2)
+GRADUAL = {"traffic": {"mode": "Gradual"}}
+
+
 @pytest.mark.parametrize(
-    ("gate", "view", "fires"),
+    ("gate", "parts", "fires"),
     [
         (judgement.undecided_rollback, {}, True),
-        (judgement.undecided_rollback, {"green": revision_of(GREEN, 1, 2)}, True),
-        (
-            judgement.undecided_rollback,
-            {"green": revision_of(GREEN, 1, 2), "prometheus": False, "overdue": True},
-            False,
-        ),
+        (judgement.undecided_rollback, {"green": LACKING}, True),
+        (judgement.undecided_rollback, {"green": LACKING, "judgement": PASSED}, False),
+        (judgement.undecided_rollback, {"green": LACKING, "rollout": GRADUAL}, False),
+        (judgement.undecided_rollback, {"green": LACKING, "prometheus": False, "overdue": True}, False),
         (judgement.undecided_promote, {}, True),
-        (judgement.undecided_promote, {"green": revision_of(GREEN, 1, 2)}, False),
+        (judgement.undecided_promote, {"green": LACKING}, False),
     ],
     ids=[
         "back-for-want-of-a-verdict",
         "back-for-want-of-a-verdict-though-pods-are-missing",
+        "pods-alone-are-missing",
+        "pods-are-missing-and-the-verdict-was-given-before",
         "nobody-to-ask-is-no-want-of-a-verdict",
         "on-without-a-verdict",
         "not-on-while-pods-are-missing",
     ],
 )
 def test_what_the_spec_says_to_make_of_silence_after_the_switch(
-    gate: Gate, view: dict[str, Any], *, fires: bool
+    gate: Gate, parts: dict[str, Any], *, fires: bool
 ) -> None:
     action = "Rollback" if gate is judgement.undecided_rollback else "Promote"
-    settings = {**IMMEDIATE, "analysis": {"onInconclusive": action}}
-    assert bool(gate(seen(SETTLING, **{**SETTLED_TOO_LONG, "rollout": settings, **view}))) is fires
+    settings = {**parts.get("rollout", IMMEDIATE), "analysis": {"onInconclusive": action}}
+    assert bool(gate(seen(SETTLING, **{**SETTLED_TOO_LONG, **parts, "rollout": settings}))) is fires
+
+
+@pytest.mark.parametrize(
+    ("gate", "action"), [(judgement.undecided_rollback, "Rollback"), (judgement.undecided_promote, "Promote")]
+)
+def test_pods_that_the_watch_lacks_are_no_reason_to_wait(gate: Gate, action: str) -> None:
+    assert gate(seen(WATCHING, step=1, rollout={"analysis": {"onInconclusive": action}}, **TOO_LONG))
