@@ -15,6 +15,7 @@ from tests.mutation import report
 from tests.mutation.mutants import Mutant
 from tests.mutation.session import Bench, Session
 from tests.mutation.targets import TARGETS
+from tests.mutation.typed import Types
 from tests.mutation.warm import prepare
 
 Work = list[tuple[Session, list[Mutant]]]
@@ -43,6 +44,7 @@ def main() -> int:
             likely = [node for node, _ in Counter(one.by for one in session.verdicts.values()).most_common() if node]
             if session.untried and time.monotonic() < until:
                 _in_a_process_of_its_own(partial(bench.try_imported, session, session.untried, likely), [session])
+        _ask_mypy(sessions, until)
     if arguments.out:
         report.write([Session.of(target) for target in TARGETS.values()], arguments.out)
     return report.tell(sessions)
@@ -51,6 +53,19 @@ def main() -> int:
 def _to_try(session: Session) -> Sequence[Mutant]:
     """Those not tried yet, then those that survived, for tests may have been added; not those that can't be noticed."""
     return session.untried + [mutant for mutant in session.survivors if report.reason(mutant) is None]
+
+
+def _ask_mypy(sessions: Sequence[Session], until: float) -> None:
+    """About what the tests let pass."""
+    left = [(one, mutant) for one in sessions for mutant in one.survivors if report.reason(mutant) is None]
+    if not left or time.monotonic() >= until:
+        return
+    print(f"asking mypy about {len(left)} mutants", flush=True)
+    with Types() as types:
+        for session, mutant in left:
+            if time.monotonic() < until and (verdict := types.verdict(mutant)):
+                session.note(mutant, verdict)
+                session.save()
 
 
 def _in_a_process_of_its_own(work: Callable[[], None], sessions: Sequence[Session]) -> None:

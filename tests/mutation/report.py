@@ -16,9 +16,10 @@ from tests.mutation.session import Session
 _HEAD = """# Mutation testing
 
 A small wrong change at a time is made to the code that decides, judges and writes: a comparison, a number, an operand
-of a condition, a rule of the transition table, a statement. Then the tests that reach the changed lines are played. A
-mutant that they let pass is a test that is missing, unless the change makes no difference that matters; those are
-listed below, with the reason (`tests/mutation/explained.toml`).
+of a condition, a rule of the transition table, a statement. Then the tests that reach the changed lines are played, and
+mypy is asked, as `make check` asks it, about what they let pass: a guard against None that nobody but mypy needs is no
+test's business. A mutant that gets past both is a test that is missing, unless the change makes no difference that
+matters; those are listed below, with the reason (`tests/mutation/explained.toml`).
 
 Run it again with `make mutants`, or for some modules with `make mutants MUTANTS="core/view.py apply/writer.py"`. What
 is known of an unchanged module is taken over, so a run that was stopped goes on; `python -m tests.mutation --afresh`
@@ -42,7 +43,7 @@ def tell(sessions: Iterable[Session]) -> int:
             if reason(mutant) is None:
                 mistakes += 1
                 print(f"  {mutant.target.module}:{mutant.line} {mutant.operator}: {mutant.change}")
-        for mutant in session.killed:
+        for mutant in session.killed + session.refused:
             if reason(mutant) is not None:
                 mistakes += 1
                 by = session.verdicts[str(mutant.change)].by
@@ -55,6 +56,7 @@ def _figures(session: Session) -> dict[str, int]:
     return {
         "mutants": len(session.mutants),
         "killed": len(session.killed),
+        "refused": len(session.refused),
         "explained": sum(reason(mutant) is not None for mutant in session.survivors),
         "survived": sum(reason(mutant) is None for mutant in session.survivors),
         "untried": len(session.untried),
@@ -77,8 +79,8 @@ def write(sessions: list[Session], folder: Path) -> None:
     lines = [
         _HEAD,
         f"Made by `make mutants` with cosmic-ray {made_with['cosmic-ray']} on Python {made_with['Python']}.\n",
-        "| module | mutants | killed | survived, explained | survived, not explained | not tried |",
-        "|---|---|---|---|---|---|",
+        "| module | mutants | killed by a test | refused by mypy | survived, explained | survived | untried |",
+        "|---|---|---|---|---|---|---|",
         *(_row(session) for session in sessions),
         "| all | " + " | ".join(str(number) for number in sums) + " |",
         "\n## Survivors and why they are none\n",

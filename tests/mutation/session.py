@@ -83,6 +83,11 @@ class Session:
         """Those that a test noticed."""
         return [mutant for mutant in self.mutants if self._outcome(mutant) in {Outcome.KILLED, Outcome.ENDLESS}]
 
+    @property
+    def refused(self) -> list[Mutant]:
+        """Those that mypy noticed."""
+        return [mutant for mutant in self.mutants if self._outcome(mutant) is Outcome.REFUSED]
+
     def _outcome(self, mutant: Mutant) -> Outcome | None:
         verdict = self.verdicts.get(str(mutant.change))
         return verdict.outcome if verdict else None

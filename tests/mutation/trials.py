@@ -23,6 +23,8 @@ class Outcome(StrEnum):
     """A test failed."""
     ENDLESS = "endless"
     """A test took many times as long as without it: killed, too."""
+    REFUSED = "refused"
+    """No test failed, but mypy refuses it."""
     SURVIVED = "survived"
 
 
