@@ -46,6 +46,7 @@ ABORTED: dict[str, Any] = {"target": BLUE}
         (Phase.HEALTH_CHECKING, {"probe": JobObserved(finished=False, succeeded=False)}, False),
         (Phase.ROLLING_BACK, {"green": revision_of(GREEN, 0)}, False),
         (Phase.SHIFTING, {"selects": GREEN}, True),
+        (Phase.HEALTH_CHECKING, {"green": WHOLE}, True),
     ],
     ids=[
         "a-rollout-begins",
@@ -55,6 +56,7 @@ ABORTED: dict[str, Any] = {"target": BLUE}
         "nothing-new",
         "given-up-a-tick-ago",
         "traffic-is-put-right",
+        "a-check-needs-the-candidates-document",
     ],
 )
 def test_what_mustnt_rest_on_a_cache(phase: Phase, parts: dict[str, Any], *, needed: bool) -> None:
