@@ -282,6 +282,12 @@ def test_what_goes(view: View, *, kind: str, name: str, version: str | None) -> 
     assert found == ([DeleteObject(version, kind, name, "uid-live")] if version else [])
 
 
+def test_what_stays_keeps_nothing_else_from_going() -> None:
+    held = {**live("Deployment", SCALER), **live("Job", f"{TEAM}-old-health-1")}
+    found = children.obsolete(with_observed(seen(Phase.COMPLETED), children=held))
+    assert [action.kind for action in found if isinstance(action, DeleteObject)] == ["Job"]
+
+
 FAILED = JobObserved(finished=True, succeeded=False)
 
 

@@ -48,6 +48,7 @@ def having(view: View, **found: RevisionObserved | None) -> View:
         (seen(Phase.COMPLETED, blue=None), {GREEN: 3}),
         (seen(Phase.FAILED, **CANDIDATE), {GREEN: 3}),
         (seen(Phase.FAILED), {}),
+        (seen(Phase.ROLLED_BACK, **CANDIDATE), {BLUE: 3}),
     ],
     ids=[
         "preparing",
@@ -65,6 +66,7 @@ def having(view: View, **found: RevisionObserved | None) -> View:
         "nothing-to-drain",
         "first-revision-given-up",
         "first-spec-refused",
+        "a-candidate-from-before-is-none",
     ],
 )
 def test_how_many_pods_each_revision_should_have(view: View, sizes: dict[str, int]) -> None:
@@ -109,6 +111,11 @@ def test_the_deployment_is_made_as_its_config_map_says() -> None:
 
 def test_a_revision_of_no_pods_is_not_made() -> None:
     assert created(seen(Phase.ROLLING_BACK, green=None)) == []
+
+
+def test_what_cannot_be_made_yet_keeps_nothing_else_from_being_made() -> None:
+    unread = replace(revision_of(BLUE), deployment_uid="")
+    assert created(seen(Phase.PREPARING, blue=unread, green=None)) == ["ConfigMap", "Deployment"]
 
 
 def test_what_nobody_knows_is_not_made() -> None:
@@ -166,6 +173,10 @@ def scaled(view: View, *, up: bool) -> list[tuple[str, int, str]]:
     return [(one.name, one.replicas, one.resource_version) for one in found if isinstance(one, ScaleDeployment)]
 
 
+DRAINED: dict[str, Any] = {"in_phase_seconds": 60.0}
+TO_THREE = (f"{TEAM}-{GREEN}", 3, "7")
+
+
 @pytest.mark.parametrize(
     ("view", "up", "down"),
     [
@@ -191,6 +202,13 @@ def scaled(view: View, *, up: bool) -> list[tuple[str, int, str]]:
             [],
             [(f"{TEAM}-{GREEN}", 0, "7")],
         ),
+        (
+            seen(Phase.ROLLED_BACK, green=revision_of(GREEN, 2, 1), selects=None, endpoints=(GREEN,)),
+            [],
+            [],
+        ),
+        (seen(Phase.COMPLETED, green=revision_of(GREEN, 5), **DRAINED), [], [(f"{TEAM}-{BLUE}", 0, "7"), TO_THREE]),
+        (seen(Phase.COMPLETED, green=revision_of(GREEN, 5), **{**DRAINED, "selects": BLUE}), [], [TO_THREE]),
     ],
     ids=[
         "step-wants-more",
@@ -203,6 +221,9 @@ def scaled(view: View, *, up: bool) -> list[tuple[str, int, str]]:
         "takes-traffic-among-others",
         "takes-none-though-it-could",
         "takes-none-any-more",
+        "one-pod-of-it-takes-traffic",
+        "what-serves-shrinks-at-rest",
+        "though-the-old-one-still-takes-traffic",
     ],
 )
 def test_what_is_scaled(view: View, up: list[tuple[str, int, str]], down: list[tuple[str, int, str]]) -> None:
@@ -236,6 +257,8 @@ SHORT: dict[str, Any] = {"rollout": {"revisionHistoryLimit": 0}}
         (seen(Phase.ROLLED_BACK, green=replace(GONE, deployment_uid="")), GREENS[1:]),
         (seen(Phase.ROLLED_BACK, green=replace(GONE, config_uid="")), GREENS[:1]),
         (seen(Phase.ROLLED_BACK, green=revision_of(GREEN, 0, 1)), []),
+        (seen(Phase.ROLLED_BACK, green=replace(GONE, pods=WHOLE.pods)), []),
+        (seen(Phase.ROLLED_BACK, blue=revision_of(BLUE, 0), green=None, outcomes={}, selects=OTHER), []),
         (seen(Phase.ROLLED_BACK, green=replace(GONE, replicas=1)), []),
         (seen(Phase.ROLLED_BACK, green=replace(GONE, replicas=1, deployment_uid="")), GREENS[1:]),
         (seen(Phase.ROLLED_BACK, green=GONE, selects=GREEN), []),
@@ -260,6 +283,8 @@ SHORT: dict[str, Any] = {"rollout": {"revisionHistoryLimit": 0}}
         "its-Deployment-is-gone",
         "its-ConfigMap-is-gone",
         "it-has-a-pod",
+        "its-pods-are-still-going",
+        "what-serves-has-no-pods-and-no-history",
         "it-wants-a-pod",
         "it-wanted-a-pod",
         "it-takes-traffic",

@@ -182,6 +182,12 @@ def test_the_message_of_a_step_and_of_an_answer_fits_into_an_event() -> None:
     assert [len(event.message) for event in steps(step, actions=[word])] == [1024, 1024]
 
 
+def test_an_old_answer_keeps_no_new_one_back() -> None:
+    old = ActionStatus(action=ActionName.PROMOTE, value="a", at=TOO_LATE, accepted=True)
+    new = ActionStatus(action=ActionName.PAUSE, value="a", at=NOW, accepted=True)
+    assert [event.message.split()[0] for event in steps(actions=[old, new])] == ["pause"]
+
+
 @pytest.mark.parametrize(
     ("phase", "messages", "told_messages"),
     [
