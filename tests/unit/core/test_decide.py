@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from agentteam_operator.api.status import Outcome, Phase
+from agentteam_operator.api.status import ActionName, Outcome, Phase
 from agentteam_operator.core import decide as module
+from agentteam_operator.core import names
 from agentteam_operator.core.decide import Rule, advance, decide
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.state import Decision, DeleteObject, JobObserved
@@ -25,9 +26,10 @@ def decided(phase: Phase | None, *, live: bool = False, prometheus: bool = True,
     return decide(observed, replace(ENVIRONMENT, metrics_configured=prometheus), NOW)
 
 
-def test_moments_are_kept_as_they_will_be_read_back() -> None:
+@pytest.mark.parametrize("microsecond", [999_000, 999_999], ids=["whole-milliseconds", "a-part-of-one"])
+def test_moments_are_kept_as_they_will_be_read_back(microsecond: int) -> None:
     observed = replace(CALM[Phase.COMPLETED], target=OTHER).observed()
-    begun = decide(observed, ENVIRONMENT, NOW.replace(microsecond=999_999)).status.rollout
+    begun = decide(observed, ENVIRONMENT, NOW.replace(microsecond=microsecond)).status.rollout
     assert begun is not None
     assert begun.started_at == NOW.replace(microsecond=999_000)
 
@@ -47,6 +49,8 @@ ABORTED: dict[str, Any] = {"target": BLUE}
         (Phase.ROLLING_BACK, {"green": revision_of(GREEN, 0)}, False),
         (Phase.SHIFTING, {"selects": GREEN}, True),
         (Phase.HEALTH_CHECKING, {"green": WHOLE}, True),
+        (Phase.WATCHING, {"annotations": {names.action_annotation(ActionName.PAUSE): GREEN}}, True),
+        (Phase.WATCHING, {}, False),
     ],
     ids=[
         "a-rollout-begins",
@@ -57,6 +61,8 @@ ABORTED: dict[str, Any] = {"target": BLUE}
         "given-up-a-tick-ago",
         "traffic-is-put-right",
         "a-check-needs-the-candidates-document",
+        "a-pause-begins",
+        "a-watch-goes-on",
     ],
 )
 def test_what_mustnt_rest_on_a_cache(phase: Phase, parts: dict[str, Any], *, needed: bool) -> None:
@@ -64,7 +70,7 @@ def test_what_mustnt_rest_on_a_cache(phase: Phase, parts: dict[str, Any], *, nee
 
 
 def test_a_rollout_that_still_waits_for_the_former_teams_objects_needs_a_live_read() -> None:
-    begun = decided(Phase.COMPLETED, target=OTHER, former=frozenset({("Service", "chat")}))
+    begun = decided(Phase.ROLLED_BACK, target=OTHER, green=None, former=frozenset({("Service", "chat")}))
     assert begun.status.rollout is not None
     assert begun.status.rollout.phase is Phase.VALIDATING
     assert begun.needs_live_read
