@@ -40,11 +40,11 @@ def main() -> int:
     bench = Bench(arguments.processes, until, simulated=not arguments.unit)
     if not arguments.survivors:
         _in_a_process_of_its_own(partial(bench.try_in_place, [(one, _to_try(one)) for one in sessions]), sessions)
+        _ask_mypy(sessions, until)
         for session in sessions:
             likely = [node for node, _ in Counter(one.by for one in session.verdicts.values()).most_common() if node]
             if session.untried and time.monotonic() < until:
                 _in_a_process_of_its_own(partial(bench.try_imported, session, session.untried, likely), [session])
-        _ask_mypy(sessions, until)
     if arguments.out:
         report.write([Session.of(target) for target in TARGETS.values()], arguments.out)
     return report.tell(sessions)
