@@ -23,7 +23,8 @@ matters; those are listed below, with the reason (`tests/mutation/explained.toml
 
 Run it again with `make mutants`, or for some modules with `make mutants MUTANTS="core/view.py apply/writer.py"`. What
 is known of an unchanged module is taken over, so a run that was stopped goes on; `python -m tests.mutation --afresh`
-forgets it. A module that has changed since it was run counts as not tried. An explanation holds for the very lines that
+forgets it. A module that has changed since it was run counts as not tried (`mutation.json` has the beginning of the
+SHA-256 of each module's text). An explanation holds for the very lines that
 it quotes: when they change, a unit test fails until the explanation is mended or taken out. A mutant that is explained
 but that a test notices all the same is told as a mistake, too.
 """
@@ -73,7 +74,11 @@ def write(sessions: list[Session], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     figures = {session.target.module: _figures(session) for session in sessions}
     made_with = {"cosmic-ray": version("cosmic-ray"), "Python": platform.python_version(), "cores": os.cpu_count()}
-    document = {"made_with": made_with, "modules": figures}
+    texts = {session.target.module: session.digest for session in sessions}
+    document = {
+        "made_with": made_with,
+        "modules": {name: {"text": texts[name], **row} for name, row in figures.items()},
+    }
     (folder / "mutation.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     sums = [sum(row[name] for row in figures.values()) for name in next(iter(figures.values()))]
     lines = [

@@ -9,11 +9,14 @@ from types import ModuleType
 import pytest
 from cosmic_ray.mutating import mutate_code
 
-from tests.mutation.explained import EXPLAINED
+from tests.mutation import report
+from tests.mutation.explained import EXPLAINED, Explained
 from tests.mutation.mutants import Change, mutants_of
 from tests.mutation.operators import OWN, operators
 from tests.mutation.patching import can_patch, changed_functions, changed_values, patch, set_values
+from tests.mutation.session import Session
 from tests.mutation.targets import ROOT, SIMULATED, TARGETS, TESTS, Target
+from tests.mutation.trials import Outcome, Verdict
 from tests.simulation.scenarios import ALL
 
 BEFORE = """
@@ -76,7 +79,8 @@ class Box:
 @pytest.fixture
 def nested(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Target:
     monkeypatch.setattr("tests.mutation.targets.SOURCES", tmp_path)
-    monkeypatch.setattr("tests.mutation.mutants.FOLDER", tmp_path)
+    for module in ("mutants", "session"):
+        monkeypatch.setattr(f"tests.mutation.{module}.FOLDER", tmp_path)
     (tmp_path / "nested.py").write_text(NESTED, encoding="utf-8")
     return Target("nested.py")
 
@@ -134,6 +138,33 @@ def test_a_function_that_is_not_there_is_no_silent_success() -> None:
     assert not can_patch(ModuleType("empty"), codes)
     with pytest.raises(KeyError):
         patch(ModuleType("empty"), codes)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "explained", "mistakes"),
+    [
+        (Outcome.SURVIVED, False, 1),
+        (Outcome.SURVIVED, True, 0),
+        (Outcome.KILLED, False, 0),
+        (Outcome.KILLED, True, 1),
+        (Outcome.REFUSED, True, 1),
+    ],
+    ids=["unexplained", "explained", "killed", "explained-but-a-test-notices", "explained-but-mypy-notices"],
+)
+def test_what_is_left_is_told(
+    nested: Target,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    outcome: Outcome,
+    explained: bool,
+    mistakes: int,
+) -> None:
+    session = Session.of(nested)
+    mutant = session.mutants[0]
+    session.verdicts[str(mutant.change)] = Verdict(outcome)
+    why = {Explained("nested.py", mutant.change): "no matter"} if explained else {}
+    monkeypatch.setattr(report, "EXPLAINED", why)
+    assert report.tell([session]) == mistakes
 
 
 VALUES = """
