@@ -196,6 +196,11 @@ def test_a_retry_of_what_was_ordered_away_ends_the_order_and_forgets() -> None:
     assert {entry.hash: entry.outcome for entry in view.status.revisions}[GREEN] is Outcome.PENDING
 
 
+def test_a_retry_of_what_passed_before_leaves_its_history() -> None:
+    view = said(Phase.ROLLED_BACK, "retry", GREEN, outcomes=NOT_FAILED)
+    assert {entry.hash: entry.outcome for entry in view.status.revisions} == NOT_FAILED
+
+
 def test_only_what_is_held_against_the_revision_is_forgotten() -> None:
     def entry(name: str, outcome: Outcome) -> RevisionStatus:
         return RevisionStatus(hash=name, created_at=ago(60), outcome=outcome, reason="ErrorRate", message="4 of 5")
@@ -235,7 +240,10 @@ FRESH = restarted_hash(GREEN, f"{GREEN}/1")
     ("parts", "message"),
     [
         (SERVES, f"{GREEN} is made anew as {FRESH}"),
-        ({**SERVES, "outcomes": {FRESH: Outcome.FAILED}}, "this was said before: give it another nonce"),
+        (
+            {**SERVES, "outcomes": {GREEN: Outcome.SUCCESSFUL, FRESH: Outcome.FAILED}},
+            "this was said before: give it another nonce",
+        ),
         ({**SERVES, "active": ""}, f"{GREEN} doesn't serve, nothing does"),
         ({**SERVES, "target": OTHER}, "what serves isn't what the spec asks for"),
         (
