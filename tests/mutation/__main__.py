@@ -43,8 +43,9 @@ def main() -> int:
         _ask_mypy(sessions, until)
         for session in sessions:
             likely = [node for node, _ in Counter(one.by for one in session.verdicts.values()).most_common() if node]
-            if session.untried and time.monotonic() < until:
-                _in_a_process_of_its_own(partial(bench.try_imported, session, session.untried, likely), [session])
+            left = [mutant for mutant in session.to_import if report.reason(mutant) is None]
+            if left and time.monotonic() < until:
+                _in_a_process_of_its_own(partial(bench.try_imported, session, left, likely), [session])
     if arguments.out:
         report.write([Session.of(target) for target in TARGETS.values()], arguments.out)
     return report.tell(sessions)

@@ -172,7 +172,9 @@ def _head(node: ast.stmt | ast.ExceptHandler) -> range:
 
 
 def _is_annotation(node: Node) -> bool:
-    """The node is part of a type, which is never looked at when the code runs."""
+    """The node is part of a type, which is never looked at when the code runs; or a sign between parameters."""
+    if node.type == "operator" and node.parent is not None and node.parent.type in {"parameters", "lambdef"}:
+        return True
     while node.parent is not None:
         parent = node.parent
         if parent.type in _ANNOTATIONS and node is not parent.children[0] and parent.children.index(node) == 1:

@@ -6,7 +6,7 @@ import ast
 import importlib.machinery
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import CodeType, FunctionType, ModuleType
 
@@ -31,6 +31,12 @@ def can_patch(module: ModuleType, codes: Mapping[str, CodeType]) -> bool:
     return all(
         name in live and len(code.co_freevars) == len(live[name].__code__.co_freevars) for name, code in codes.items()
     )
+
+
+def runs_at_import(source: str, functions: Iterable[str]) -> bool:
+    """One of these functions may be called while the module is imported, before any test begins."""
+    at_once = set().union(*(_made_at_import(part) for part in ast.parse(source).body))
+    return any(name.partition(".")[0] in at_once for name in functions)
 
 
 def patch(module: ModuleType, codes: Mapping[str, CodeType]) -> None:

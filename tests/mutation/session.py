@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.mutation import reached
 from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.patching import changed_functions
 from tests.mutation.targets import FOLDER, Target
 from tests.mutation.trials import Outcome, Trial, Verdict, next_to_end
 from tests.mutation.warm import SLOWER_AT_MOST, Collected, play_imported
@@ -74,6 +75,12 @@ class Session:
         return [mutant for mutant in self.mutants if str(mutant.change) not in self.verdicts]
 
     @property
+    def to_import(self) -> list[Mutant]:
+        """Those that couldn't be tried in place; and tables and constants of which others may have made something."""
+        values = [one for one in self.survivors if changed_functions(one.original, one.source) is None]
+        return self.untried + values
+
+    @property
     def survivors(self) -> list[Mutant]:
         """Those that no test noticed."""
         return [mutant for mutant in self.mutants if self._outcome(mutant) is Outcome.SURVIVED]
@@ -121,7 +128,7 @@ class Bench:
         print(f"{session.target.module}: {len(changes)} of {len(session.mutants)} mutants", flush=True)
 
         def told(mutant: Mutant, verdict: Verdict) -> None:
-            if collected.is_to_be_imported(mutant, verdict):
+            if collected.is_an_artefact(mutant, verdict):
                 return
             collected.killers[session.target.module, verdict.by] += 1
             session.note(mutant, verdict)

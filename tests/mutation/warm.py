@@ -22,7 +22,15 @@ import pytest
 
 from tests.mutation import reached
 from tests.mutation.mutants import Mutant
-from tests.mutation.patching import Mutated, can_patch, changed_functions, changed_values, patch, set_values
+from tests.mutation.patching import (
+    Mutated,
+    can_patch,
+    changed_functions,
+    changed_values,
+    patch,
+    runs_at_import,
+    set_values,
+)
 from tests.mutation.targets import TARGETS, TESTS, TOO_BROAD, UNIT_TESTS, Target
 from tests.mutation.trials import UNUSED, NotTestedError, Outcome, Trial, Verdict, next_to_end
 
@@ -183,8 +191,8 @@ class Collected:
             raise NotTestedError(f"no test imports {mutant.target.module}")
         codes = changed_functions(before, mutant.source)
         if codes is not None:
-            tried = can_patch(module, codes) and self.tests_of(mutant)
-            return (lambda: patch(module, codes)) if tried else None
+            reached_later = self.tests_of(mutant) or not runs_at_import(mutant.original, codes)
+            return (lambda: patch(module, codes)) if can_patch(module, codes) and reached_later else None
         names = changed_values(before, mutant.source)
         return (lambda: set_values(module, mutant.source, names)) if names else None
 
@@ -203,18 +211,12 @@ class Collected:
         """A fork that plays the tests that reach a mutant."""
         return self._forked(change, self.tests_of(mutant))
 
-    def is_to_be_imported(self, mutant: Mutant, verdict: Verdict) -> bool:
-        """What the tests said of a changed table or constant isn't the last word.
-
-        Not if none failed, for something may have been made of the value when other modules were imported; nor if one
-        fails as well when the value is made anew as it is.
-        """
+    def is_an_artefact(self, mutant: Mutant, verdict: Verdict) -> bool:
+        """The test that failed fails as well when the changed table or constant is made anew as it is."""
         before = mutant.original
-        if changed_functions(before, mutant.source) is not None:
+        if changed_functions(before, mutant.source) is not None or verdict.by not in self.items:
             return False
         names = changed_values(before, mutant.source) or frozenset()
-        if verdict.outcome is Outcome.SURVIVED or verdict.by not in self.items:
-            return verdict.outcome is Outcome.SURVIVED
         key = (mutant.target.name, names, verdict.by)
         if key not in self._harmless:
             module = sys.modules[mutant.target.name]

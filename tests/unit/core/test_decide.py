@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from agentteam_operator.api.status import ActionName, Outcome, Phase
+from agentteam_operator.api.status import ActionName, Outcome, Phase, Verdict
 from agentteam_operator.core import decide as module
 from agentteam_operator.core import names
 from agentteam_operator.core.decide import Rule, advance, decide
@@ -15,9 +15,11 @@ from agentteam_operator.core.state import Decision, DeleteObject, JobObserved
 from agentteam_operator.core.view import View
 
 from tests.unit.core.edges import seen
-from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, OTHER, ago, revision_of
+from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, OTHER, Situation, ago, revision_of, verdict
 
 WHOLE = revision_of(GREEN, 3)
+RUNNING = JobObserved(finished=False, succeeded=False)
+PASSED = verdict(Verdict.PASSED)
 
 
 def decided(phase: Phase | None, *, live: bool = False, prometheus: bool = True, **parts: Any) -> Decision:  # noqa: ANN401
@@ -45,12 +47,13 @@ ABORTED: dict[str, Any] = {"target": BLUE}
         (Phase.COMPLETED, {"target": OTHER, "live": True}, False),
         (Phase.WATCHING, ABORTED, True),
         (Phase.WATCHING, {**ABORTED, "live": True}, False),
-        (Phase.HEALTH_CHECKING, {"probe": JobObserved(finished=False, succeeded=False)}, False),
+        (Phase.HEALTH_CHECKING, {"probe": RUNNING}, False),
         (Phase.ROLLING_BACK, {"green": revision_of(GREEN, 0)}, False),
         (Phase.SHIFTING, {"selects": GREEN}, True),
         (Phase.HEALTH_CHECKING, {"green": WHOLE}, True),
         (Phase.WATCHING, {"annotations": {names.action_annotation(ActionName.PAUSE): GREEN}}, True),
         (Phase.WATCHING, {}, False),
+        (Phase.HEALTH_CHECKING, {"target": OTHER, "probe": RUNNING}, True),
     ],
     ids=[
         "a-rollout-begins",
@@ -63,6 +66,7 @@ ABORTED: dict[str, Any] = {"target": BLUE}
         "a-check-needs-the-candidates-document",
         "a-pause-begins",
         "a-watch-goes-on",
+        "a-candidate-gives-way",
     ],
 )
 def test_what_mustnt_rest_on_a_cache(phase: Phase, parts: dict[str, Any], *, needed: bool) -> None:
@@ -74,6 +78,52 @@ def test_a_rollout_that_still_waits_for_the_former_teams_objects_needs_a_live_re
     assert begun.status.rollout is not None
     assert begun.status.rollout.phase is Phase.VALIDATING
     assert begun.needs_live_read
+
+
+def test_a_candidate_is_not_made_on_the_word_of_a_cache() -> None:
+    waited = Situation(Phase.VALIDATING, base="", active="", blue=None, green=None)
+    decision = decide(replace(waited.observed(), live=False), ENVIRONMENT, NOW)
+    assert decision.status.rollout is not None
+    assert decision.status.rollout.phase is Phase.PREPARING
+    assert decision.needs_live_read
+
+
+@pytest.mark.parametrize(
+    ("phase", "parts"),
+    [
+        (Phase.SHIFTING, {"step_held_seconds": 60.0, "judgement": PASSED}),
+        (Phase.SHIFTING, {"step": 1, "step_held_seconds": 60.0, "judgement": PASSED}),
+        (Phase.WATCHING, {"in_phase_seconds": 600.0, "judgement": PASSED}),
+        (Phase.AWAITING_PROMOTION, {"in_phase_seconds": 600.0, "judgement": PASSED}),
+        (
+            Phase.SETTLING,
+            {
+                "in_phase_seconds": 120.0,
+                "green": WHOLE,
+                "probe": JobObserved(finished=True, succeeded=True),
+            },
+        ),
+        (
+            Phase.WATCHING,
+            {
+                "in_phase_seconds": 10_000.0,
+                "judgement": verdict(Verdict.PENDING, 3),
+                "rollout": {"analysis": {"onInconclusive": "Promote"}},
+            },
+        ),
+    ],
+    ids=["step-held", "last-step-held", "watched", "acquitted-in-pause", "settled", "undecided"],
+)
+def test_no_way_forward_rests_on_settings_that_cannot_be_read(phase: Phase, parts: dict[str, Any]) -> None:
+    assert len(entered(seen(phase, **parts))) > 1
+    assert entered(seen(phase, **parts, unread=frozenset({"rollout"}))) == [phase]
+
+
+def entered(view: View) -> list[Phase]:
+    """The phases of the timeline after a tick."""
+    rollout = advance(view).rollout
+    assert rollout is not None
+    return [entry.phase for entry in rollout.transitions]
 
 
 def test_what_cannot_be_undone_goes_one_at_a_time() -> None:

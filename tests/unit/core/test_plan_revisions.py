@@ -14,7 +14,7 @@ from agentteam_operator.core.state import CreateObject, DeleteObject, RevisionOb
 from agentteam_operator.core.view import View
 
 from tests.unit.core.edges import seen
-from tests.unit.core.situations import BLUE, GREEN, OTHER, SPEC, TEAM, revision_of
+from tests.unit.core.situations import BLUE, CALM, GREEN, OTHER, SPEC, TEAM, revision_of
 
 WHOLE = revision_of(GREEN, 3)
 GONE = revision_of(GREEN, 0)
@@ -74,6 +74,11 @@ def test_how_many_pods_each_revision_should_have(view: View, sizes: dict[str, in
     assert revisions.wanted_sizes(one_pod) == sizes
 
 
+def test_without_a_rollout_what_serves_keeps_its_size() -> None:
+    assert revisions.wanted_sizes(replace(CALM[None], active=BLUE).view()) == {BLUE: 3}
+    assert revisions.wanted_sizes(CALM[None].view()) == {}
+
+
 def test_what_serves_beside_the_base_does_not_shrink_while_a_candidate_is_on_trial() -> None:
     view = having(seen(Phase.PREPARING, active=OTHER), other=revision_of(OTHER, 7))
     assert revisions.wanted_sizes(view)[OTHER] == 7
@@ -91,9 +96,16 @@ def created(view: View) -> list[str]:
         (None, ["ConfigMap", "Deployment"]),
         (replace(WHOLE, config_uid=""), ["ConfigMap"]),
         (replace(WHOLE, deployment_uid=""), []),
+        (replace(WHOLE, deployment_uid="", document={"no": "document"}), []),
         (WHOLE, []),
     ],
-    ids=["both", "its-ConfigMap", "its-Deployment-once-the-ConfigMap-was-read", "neither"],
+    ids=[
+        "both",
+        "its-ConfigMap",
+        "its-Deployment-once-the-ConfigMap-was-read",
+        "nor-from-a-ConfigMap-of-something-else",
+        "neither",
+    ],
 )
 def test_what_is_made_of_the_candidate(green: RevisionObserved | None, expected: list[str]) -> None:
     assert created(seen(Phase.PREPARING, green=green)) == expected
