@@ -57,8 +57,10 @@ def _to_try(session: Session) -> Sequence[Mutant]:
 
 
 def _ask_mypy(sessions: Sequence[Session], until: float) -> None:
-    """About what the tests let pass."""
-    left = [(one, mutant) for one in sessions for mutant in one.survivors if report.reason(mutant) is None]
+    """About what the tests let pass, and what takes long to try."""
+    left = [
+        (one, mutant) for one in sessions for mutant in one.survivors + one.untried if report.reason(mutant) is None
+    ]
     if not left or time.monotonic() >= until:
         return
     print(f"asking mypy about {len(left)} mutants", flush=True)

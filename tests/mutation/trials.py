@@ -44,6 +44,7 @@ class NotTestedError(Exception):
 
 
 UNUSED = "(the module is not imported)"
+_OWN_FAULT = "(playing failed, not a test) "
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Trial:
         """Its verdict, once it has ended.
 
         Raises:
-            NotTestedError: the tests never imported the module.
+            NotTestedError: the tests never imported the module, or couldn't be played.
         """
         text = os.read(self.answer, 65536)
         _, status, used = os.wait4(self.process, 0)
@@ -82,6 +83,8 @@ class Trial:
         by = json.loads(text) if text else "(the interpreter ended)"
         if by == UNUSED:
             raise NotTestedError("the tests don't import the module")
+        if by.startswith(_OWN_FAULT):
+            raise NotTestedError(by)
         return Verdict(Outcome.KILLED if by else Outcome.SURVIVED, by, seconds)
 
 
@@ -101,6 +104,6 @@ def _tell_and_end(play: Callable[[], str], tell: int, limit_seconds: int) -> NoR
     try:
         said = play()
     except BaseException as error:  # noqa: BLE001 - nothing of a fork may go on as the process it was forked from
-        said = repr(error)
+        said = _OWN_FAULT + repr(error)
     os.write(tell, json.dumps(said).encode())
     os._exit(0)

@@ -226,14 +226,18 @@ class Collected:
 
     def _forked(self, change: Callable[[], None], nodes: Sequence[str]) -> Trial:
         def play() -> str:
-            change()
+            try:
+                change()
+            except Exception as error:  # noqa: BLE001 - what can't be imported is noticed by everybody
+                return f"(the change itself fails: {error!r})"
             return self._play([self.items[node] for node in nodes])
 
         limits = [LEAST_LIMIT_SECONDS + SLOWER_AT_MOST * self.reach[node].seconds for node in nodes]
         return Trial.begin(play, 10 + sum(limits))
 
     def _play(self, items: Sequence[pytest.Item]) -> str:
-        for item, after in zip(items, [*items[1:], None], strict=True):
+        for number, item in enumerate(items, 1):
+            after = items[number] if number < len(items) else None
             if item.nodeid in self.reach:
                 seconds = LEAST_LIMIT_SECONDS + SLOWER_AT_MOST * self.reach[item.nodeid].seconds
                 signal.setitimer(signal.ITIMER_PROF, seconds)  # ends the fork

@@ -152,3 +152,15 @@ def test_why_nothing_is_decided(job: JobObserved, reason: str) -> None:
     found = checks.undecided(while_tested(job, PASSED))
     assert found is not None
     assert found.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("check", "reason"),
+    [
+        (names.CHECK_HEALTH, "HealthCheckFailed"),
+        (CONVERSATIONS, "ConversationsFailed"),
+        (SMOKE, "HookFailed"),
+    ],
+)
+def test_why_a_rollout_goes_back_for_a_check(check: str, reason: str) -> None:
+    assert checks.reason_of_failure(check) == reason

@@ -121,3 +121,29 @@ def test_says_how_many_pods_are_missing(situation: Situation, words: str) -> Non
     said = pods.too_few_words(situation.view())
     assert said.startswith(words)
     assert bool(said) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "reason"),
+    [
+        ("ImagePullBackOff", "ImagePullFailed"),
+        ("InvalidImageName", "ImagePullFailed"),
+        ("ErrImageNeverPull", "ImagePullFailed"),
+        ("CrashLoopBackOff", "CrashLoop"),
+        ("CreateContainerConfigError", "ContainerConfigError"),
+        ("CreateContainerError", "ContainerConfigError"),
+        ("RunContainerError", "ContainerConfigError"),
+        ("ContainerCreating", None),
+        ("ErrImagePull", None),
+    ],
+)
+def test_what_waiting_does_not_mend(waits_for: str, reason: str | None) -> None:
+    found = pods.broken(replace(PREPARING, green=revision_of(GREEN, 0, 1, waits_for)).view())
+    assert (found.reason if found else None) == reason
+
+
+@pytest.mark.parametrize(
+    "reason", ["Aborted", "PromotionTimeout", "ConversationsFailed", "HookFailed", "SharedFault", "CheckTimeout"]
+)
+def test_what_a_person_or_a_costly_test_refused_is_not_looked_at_again_by_itself(reason: str) -> None:
+    assert pods.recovered(replace(FAILED, green=WHOLE, reason=reason).view()) is None
