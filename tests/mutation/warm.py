@@ -17,6 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import pytest
 
@@ -102,6 +103,12 @@ def prepare() -> None:
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
     for name in _BEFOREHAND:
         importlib.import_module(name)
+
+
+@cache
+def _mentioning(name: str) -> frozenset[str]:
+    """The targets that read a constant, of whichever module."""
+    return frozenset(module for module, target in TARGETS.items() if name in target.path.read_text(encoding="utf-8"))
 
 
 def play_imported(target: Target, source: str, nodes: Sequence[str]) -> str:
@@ -199,11 +206,12 @@ class Collected:
     def tests_of(self, mutant: Mutant) -> list[str]:
         """The tests that reach what a mutant changes, those that are likeliest to fail first, then the shortest."""
         module = mutant.target.module
-        in_function = changed_functions(mutant.original, mutant.source) is not None
+        names = changed_values(mutant.original, mutant.source) or ()
+        modules = {module, *(name for one in names for name in _mentioning(one))}
         nodes = [
             node
             for node, reach in self.reach.items()
-            if module in reach.lines and (not in_function or reach.lines[module] & mutant.lines)
+            if (modules & reach.lines.keys() if names else reach.lines.get(module, frozenset()) & mutant.lines)
         ]
         return sorted(nodes, key=lambda node: (-self.killers[module, node], self.reach[node].seconds))
 

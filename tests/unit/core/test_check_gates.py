@@ -23,6 +23,11 @@ FAILED = JobObserved(finished=True, succeeded=False, message="404")
 SHARED = replace(FAILED, message="both revisions fail", inconclusive=True, reason="SharedFault")
 GIVEN_UP: dict[str, Any] = {"green": WHOLE, "reason": "ReadyTimeout", "rollout": TESTED}
 
+HOW = (
+    f"kubectl annotate --overwrite -n sim agentteam chat agentteam.dev/promote={GREEN}/{NOW.timestamp():.0f}; "
+    "to go back: the same with agentteam.dev/abort"
+)
+
 
 def gates(**verdicts: Verdict) -> dict[str, Any]:
     """The rollout's status with these verdicts of conversations and of the hook."""
@@ -55,6 +60,16 @@ def while_tested(conversations: JobObserved | None, smoke: JobObserved | None, *
             seen(Phase.PREPARING, green=revision_of(GREEN, 1), rollout=TESTED),
             "1 of 1 pod ready; to be tested by: conversations, hook smoke",
         ),
+        (
+            checks.healthy_and_held,
+            seen(Phase.HEALTH_CHECKING, probe=PASSED, held_by_person=True),
+            "health passed; a person asked to wait before any traffic. To go on: " + HOW,
+        ),
+        (
+            checks.healthy_and_held,
+            seen(Phase.HEALTH_CHECKING, probe=PASSED, rollout={"autoPromote": False}),
+            "health passed; spec.rollout.autoPromote is false. To go on: " + HOW,
+        ),
         (checks.tests_passed, while_tested(PASSED, PASSED), "conversations: passed; hook smoke: passed"),
         (
             checks.tests_passed,
@@ -76,6 +91,8 @@ def while_tested(conversations: JobObserved | None, smoke: JobObserved | None, *
         "recovered-with-its-tests-to-come",
         "recovered-with-one-test-to-come",
         "to-be-tested",
+        "held-by-a-person",
+        "held-by-the-spec",
         "passed",
         "passed-in-words",
         "failed",
