@@ -110,3 +110,13 @@ def test_the_timeline_keeps_the_last_steps() -> None:
     assert after.transitions[:-1] == steps[1:]
     assert after.transitions[-1] == Transition(phase=Phase.WATCHING, at=NOW, reason="Held", message="x" * 1024)
     assert after.message == "x" * 1024
+
+
+@pytest.mark.parametrize(
+    ("to", "seconds"),
+    [(Phase.SETTLING, 300), (Phase.HEALTH_CHECKING, 130), (Phase.TESTING, 15), (Phase.AWAITING_PROMOTION, 86_400)],
+)
+def test_a_phase_has_time_for_what_is_done_in_it(to: Phase, seconds: int) -> None:
+    deadline = entered(Phase.SHIFTING, to).deadline
+    assert deadline is not None
+    assert (deadline - NOW).total_seconds() == seconds
