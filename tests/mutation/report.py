@@ -24,9 +24,10 @@ matters; those are listed below, with the reason (`tests/mutation/explained.toml
 Run it again with `make mutants`, or for some modules with `make mutants MUTANTS="core/view.py apply/writer.py"`. What
 is known of an unchanged module is taken over, so a run that was stopped goes on; `python -m tests.mutation --afresh`
 forgets it. A module that has changed since it was run counts as not tried (`mutation.json` has the beginning of the
-SHA-256 of each module's text). An explanation holds for the very lines that
-it quotes: when they change, a unit test fails until the explanation is mended or taken out. A mutant that is explained
-but that a test notices all the same is told as a mistake, too.
+SHA-256 of each module's text). Where survivors stand without a reason, nobody has gone through them yet.
+
+An explanation holds for the very lines that it quotes: when they change, a unit test fails until the explanation is
+mended or taken out. A mutant that is explained but that a test notices all the same is told as a mistake, too.
 """
 
 

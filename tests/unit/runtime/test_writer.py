@@ -151,6 +151,7 @@ async def test_what_is_not_the_teams_is_left_as_it_is(
     with pytest.raises(Conflict) as raised:
         await (bench.writer.create(TEAM, MANIFEST) if write == "create" else bench.writer.apply(TEAM, MANIFEST, ""))
     assert type(raised.value) is error
+    assert str(raised.value).startswith(f"Service {objects.NAMESPACE}/chat ")
     assert bench.foreign() == foreign
     assert bench.held() == held
     assert bench.api.asked[-1] == ("GET", f"{SERVICES}/chat")
