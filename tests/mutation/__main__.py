@@ -6,6 +6,7 @@ import argparse
 import multiprocessing
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,11 @@ from pathlib import Path
 from tests.mutation import report
 from tests.mutation.mutants import Mutant
 from tests.mutation.session import Bench, Session
-from tests.mutation.targets import TARGETS, Target
-from tests.mutation.warm import Outcome, Verdict, prepare
+from tests.mutation.targets import TARGETS
+from tests.mutation.typed import Types
+from tests.mutation.warm import prepare
 
-SAVED_EVERY = 20
+Work = list[tuple[Session, list[Mutant]]]
 
 
 def main() -> int:
@@ -24,50 +26,65 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="such as core/view.py; all without")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=1e6, help="stop then, and go on in the next run")
-    parser.add_argument("--afresh", action="store_true", help="forget what is known")
+    parser.add_argument("--unit", action="store_true", help="without the simulation, which takes most of the time")
+    parser.add_argument("--afresh", action="store_true", help="forget what is known of these modules")
     parser.add_argument("--survivors", action="store_true", help="only tell what has survived")
     parser.add_argument("--out", type=Path, help="folder for mutation.md and mutation.json")
     arguments = parser.parse_args()
     if unknown := set(arguments.modules) - TARGETS.keys():
         parser.error(f"no target: {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
-    targets = [TARGETS[name] for name in arguments.modules or TARGETS]
+    sessions = [Session.of(TARGETS[name]) for name in arguments.modules or TARGETS]
+    for session in sessions if arguments.afresh else ():
+        session.forget()
     until = time.monotonic() + 60 * arguments.minutes
-    for how in () if arguments.survivors else (Bench.try_functions, Bench.try_others):
-        for target in targets:
-            # Each in a process of its own, for what the tests of one have imported is what the next may change.
-            work = partial(_try, target, how, arguments.processes, until, afresh=arguments.afresh)
-            child = multiprocessing.get_context("fork").Process(target=work)
-            child.start()
-            child.join()
-            if child.exitcode:
-                return 2
-    sessions = [Session.of(target) for target in targets]
+    bench = Bench(arguments.processes, until, simulated=not arguments.unit)
+    if not arguments.survivors:
+        _in_a_process_of_its_own(partial(bench.try_in_place, [(one, _to_try(one)) for one in sessions]), sessions)
+        _ask_mypy(sessions, until)
+        for session in sessions:
+            likely = [node for node, _ in Counter(one.by for one in session.verdicts.values()).most_common() if node]
+            left = [mutant for mutant in session.to_import if report.reason(mutant) is None]
+            if left and time.monotonic() < until:
+                _in_a_process_of_its_own(partial(bench.try_imported, session, left, likely), [session])
     if arguments.out:
-        report.write(sessions, arguments.out)
+        report.write([Session.of(target) for target in TARGETS.values()], arguments.out)
     return report.tell(sessions)
 
 
-def _try(
-    target: Target, how: Callable[[Bench, Sequence[Mutant]], None], processes: int, until: float, *, afresh: bool
-) -> None:
-    session = Session.of(target, afresh=afresh and how is Bench.try_functions)
-    mutants = [mutant for mutant in session.to_try() if report.reason(mutant) is None]
-    if not mutants or time.monotonic() >= until:
+def _to_try(session: Session) -> Sequence[Mutant]:
+    """Those not tried yet, then those that survived, for tests may have been added; not those that can't be noticed."""
+    return session.untried + [mutant for mutant in session.survivors if report.reason(mutant) is None]
+
+
+def _ask_mypy(sessions: Sequence[Session], until: float) -> None:
+    """About what the tests let pass, and what takes long to try."""
+    left = [
+        (one, mutant) for one in sessions for mutant in one.survivors + one.untried if report.reason(mutant) is None
+    ]
+    if not left or time.monotonic() >= until:
         return
-    print(f"{target.module}: {len(mutants)} of {len(session.mutants)} mutants left", flush=True)
-    prepare()
-    try:
-        how(Bench(target, processes, until, partial(_note, session)), mutants)
-    finally:
-        session.save()
+    print(f"asking mypy about {len(left)} mutants", flush=True)
+    with Types() as types:
+        for session, mutant in left:
+            if time.monotonic() < until and (verdict := types.verdict(mutant)):
+                session.note(mutant, verdict)
+                session.save()
 
 
-def _note(session: Session, mutant: Mutant, verdict: Verdict) -> None:
-    session.verdicts[mutant.change] = verdict
-    if verdict.outcome is Outcome.SURVIVED:
-        print(f"  {mutant.target.module}:{mutant.line} {mutant.operator}: {mutant.change}", flush=True)
-    if len(session.verdicts) % SAVED_EVERY == 0:
-        session.save()
+def _in_a_process_of_its_own(work: Callable[[], None], sessions: Sequence[Session]) -> None:
+    """What has been imported for one kind of trial is what another may change."""
+
+    def run() -> None:
+        prepare()
+        work()
+
+    child = multiprocessing.get_context("fork").Process(target=run)
+    child.start()
+    child.join()
+    for session in sessions:
+        session.read()
+    if child.exitcode:
+        sys.exit(2)
 
 
 if __name__ == "__main__":

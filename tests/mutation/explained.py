@@ -1,41 +1,43 @@
-"""Mutants that no test can tell from the code, and why: by module and changed lines."""
+"""Mutants that no test can tell from the code, or need not, and why: what explained.toml says.
+
+They are known by module, function and changed lines. When the lines change, the explanation is no mutant's any more,
+and a unit test fails.
+"""
 
 from __future__ import annotations
 
-_HAS_ROLLOUT = "the gate is asked in phases of a rollout: the guard is there for the types"
-_CAPPED = "the longest pause is reached at the fifth attempt: the exponent's bound only keeps numbers small"
-_RETRY = "return min(LONGEST_HEALTH_RETRY_SECONDS, HEALTH_RETRY_SECONDS * 2.0 ** min(attempt - 1, "
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-EQUIVALENT: dict[tuple[str, str], str] = {
-    ("core/gates/pods.py", f"{_RETRY}10)) => {_RETRY}11))"): _CAPPED,
-    ("core/gates/pods.py", f"{_RETRY}10)) => {_RETRY}9))"): _CAPPED,
-    (
-        "core/gates/pods.py",
-        "old = len(view.blue.ready_pods) if view.blue else 0 => old = len(view.blue.ready_pods) if view.blue else -1",
-    ): "held against a count of pods, -1 is as few as none",
-    (
-        "core/gates/pods.py",
-        (
-            "if not view.overdue or not said or old <= _ready_count(view): => "
-            "if not view.overdue or old <= _ready_count(view):"
-        ),
-    ): "the new revision wants at least as many pods as the old one has: with none missing it has no fewer",
-    (
-        "core/gates/pods.py",
-        (
-            "if found is None or view.rollout is None or not view.rollout.gates_skipped: => "
-            "if found is None or not view.rollout.gates_skipped:"
-        ),
-    ): _HAS_ROLLOUT,
-    (
-        "core/gates/pods.py",
-        (
-            "if view.rollout is None or view.has_base or view.superseded or view.rollout.reason in _FINAL: => "
-            "if view.has_base or view.superseded or view.rollout.reason in _FINAL:"
-        ),
-    ): _HAS_ROLLOUT,
-    (
-        "core/refusals.py",
-        "if rollout is None or rollout.phase_started_at >= view.now: => if rollout.phase_started_at >= view.now:",
-    ): _HAS_ROLLOUT,
-}
+from tests.mutation.mutants import Change
+
+FILE = Path(__file__).with_name("explained.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One mutant, wherever in its function the lines are."""
+
+    module: str
+    change: Change
+
+
+def _explained() -> Iterator[tuple[Explained, str]]:
+    for entry in tomllib.loads(FILE.read_text(encoding="utf-8"))["explained"]:
+        for change in entry["changes"]:
+            yield Explained(entry["module"], Change(entry["function"], *change)), entry["why"]
+
+
+def _once() -> Mapping[Explained, str]:
+    found: dict[Explained, str] = {}
+    for explained, why in _explained():
+        if explained in found:
+            raise ValueError(f"explained twice: {explained}")
+        found[explained] = why
+    return found
+
+
+EXPLAINED: Mapping[Explained, str] = _once()
+"""Why nothing can notice a mutant."""

@@ -1,10 +1,12 @@
-"""Put a changed function into a module that is imported already, or import a module from a changed text."""
+"""Put a changed function or constant into a module that is imported already, or import a module from a changed text."""
 
 from __future__ import annotations
 
+import ast
 import importlib.machinery
 import importlib.util
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import CodeType, FunctionType, ModuleType
 
@@ -23,16 +25,86 @@ def changed_functions(before: str, after: str) -> dict[str, CodeType] | None:
     return {name: code for name, code in are.items() if code != were[name]}
 
 
-def patch(module: ModuleType, codes: Mapping[str, CodeType]) -> bool:
-    """Give the functions of a module other code; False if one of them can't be found."""
+def can_patch(module: ModuleType, codes: Mapping[str, CodeType]) -> bool:
+    """The functions are found in the module, and need nothing of their surroundings that they don't have."""
     live = dict(_live(module))
-    if not codes.keys() <= live.keys():
-        return False
+    return all(
+        name in live and len(code.co_freevars) == len(live[name].__code__.co_freevars) for name, code in codes.items()
+    )
+
+
+def runs_at_import(source: str, functions: Iterable[str]) -> bool:
+    """One of these functions may be called while the module is imported, before any test begins."""
+    at_once = set().union(*(_made_at_import(part) for part in ast.parse(source).body))
+    return any(name.partition(".")[0] in at_once for name in functions)
+
+
+def patch(module: ModuleType, codes: Mapping[str, CodeType]) -> None:
+    """Give the functions of a module other code.
+
+    Raises:
+        KeyError: one of them can't be found.
+    """
+    live = dict(_live(module))
     for name, code in codes.items():
-        if len(code.co_freevars) != len(live[name].__code__.co_freevars):
-            return False
         live[name].__code__ = code
-    return True
+
+
+def changed_values(before: str, after: str) -> frozenset[str] | None:
+    """The module's names that a change of its tables and constants gives another value, those made of them included.
+
+    None if anything else changes: a function, a class, an import.
+    """
+    old, new = ast.parse(before).body, ast.parse(after).body
+    if len(old) != len(new):
+        return None
+    named: set[str] = set()
+    for was, now in zip(old, new, strict=True):
+        differs = ast.dump(was) != ast.dump(now)
+        if _is_value(now):
+            if differs or _read(now) & named:
+                named |= _bound(now)
+        elif differs or _made_at_import(now) & named:
+            return None
+    return frozenset(named)
+
+
+def set_values(module: ModuleType, source: str, names: frozenset[str]) -> None:
+    """Carry out the statements that give these names their values, and give them to whoever has imported the names."""
+    statements = [part for part in ast.parse(source).body if _is_value(part) and _bound(part) & names]
+    were = {name: vars(module)[name] for name in names}
+    code = compile(ast.Module(statements, []), module.__name__, "exec", dont_inherit=True)
+    exec(code, vars(module))  # noqa: S102 - the module's own text
+    for other in list(sys.modules.values()):
+        for name, value in list(vars(other).items()) if isinstance(other, ModuleType) else ():
+            for changed, was in were.items():
+                if value is was and name.lstrip("_") == changed.lstrip("_") and other is not module:
+                    setattr(other, name, vars(module)[changed])
+
+
+def _is_value(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Assign | ast.AnnAssign)
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    stored = [node for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)]
+    return {node.id for node in stored}
+
+
+def _read(statement: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def _made_at_import(statement: ast.stmt) -> set[str]:
+    """The names that a statement reads when the module is imported, not when it is used."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        at_once: list[ast.AST] = [*statement.decorator_list, *statement.args.defaults]
+        at_once += [value for value in statement.args.kw_defaults if value]
+        return set().union(*(_read(node) for node in at_once))
+    if isinstance(statement, ast.ClassDef):
+        heads = [*statement.bases, *statement.decorator_list]
+        return set().union(*(_read(node) for node in heads), *(_made_at_import(part) for part in statement.body))
+    return _read(statement)
 
 
 def _functions(code: CodeType) -> Iterator[tuple[str, CodeType]]:

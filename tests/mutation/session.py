@@ -9,15 +9,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tests.mutation import reached
 from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.patching import changed_functions
 from tests.mutation.targets import FOLDER, Target
-from tests.mutation.warm import Collected, NotTestedError, Outcome, Trial, Verdict, next_to_end, play_imported
+from tests.mutation.trials import Outcome, Trial, Verdict, next_to_end
+from tests.mutation.warm import SLOWER_AT_MOST, Collected, play_imported
 
-FIRST_LIMIT_SECONDS = 600.0
-SLOWER_AT_MOST = 3.0
-"""How many times as long as without it the tests of a mutant may compute."""
-LEAST_LIMIT_SECONDS = 10.0
+SAVED_EVERY = 20
 
 
 @dataclass(slots=True)
@@ -26,26 +25,43 @@ class Session:
 
     target: Target
     mutants: list[Mutant]
+    digest: str
+    """Of the module's text, which may change while the mutants are tried."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, target: Target, *, afresh: bool = False) -> Session:
-        """What is known of a module's mutants."""
-        session = cls(target, list(mutants_of(target)))
-        if session._file.exists() and not afresh:
-            known = json.loads(session._file.read_text(encoding="utf-8"))
-            changes = {mutant.change for mutant in session.mutants}
-            session.verdicts = {
+    def of(cls, target: Target) -> Session:
+        """A module's mutants, and what is known of them."""
+        digest = hashlib.sha256(target.path.read_bytes()).hexdigest()[:12]
+        session = cls(target, mutants_of(target), digest)
+        session.read()
+        return session
+
+    def read(self) -> None:
+        """Take over what another process has found."""
+        if self._file.exists():
+            known = json.loads(self._file.read_text(encoding="utf-8"))
+            changes = {str(mutant.change) for mutant in self.mutants}
+            self.verdicts = {
                 change: Verdict(**{**said, "outcome": Outcome(said["outcome"])})
                 for change, said in known.items()
                 if change in changes
             }
-        return session
+
+    def forget(self) -> None:
+        """Begin afresh."""
+        self._file.unlink(missing_ok=True)
+        self.verdicts = {}
 
     @property
     def _file(self) -> Path:
-        digest = hashlib.sha256(self.target.path.read_bytes()).hexdigest()[:12]
-        return FOLDER / f"{self.target.name}-{digest}.json"
+        return FOLDER / f"{self.target.name}-{self.digest}.json"
+
+    def note(self, mutant: Mutant, verdict: Verdict) -> None:
+        """Remember a verdict."""
+        self.verdicts[str(mutant.change)] = verdict
+        if len(self.verdicts) % SAVED_EVERY == 0:
+            self.save()
 
     def save(self) -> None:
         """Keep the verdicts."""
@@ -53,75 +69,92 @@ class Session:
         known = {change: asdict(verdict) for change, verdict in self.verdicts.items()}
         self._file.write_text(json.dumps(known, indent=1), encoding="utf-8")
 
-    def to_try(self) -> list[Mutant]:
-        """Those not tried yet, then those that survived."""
-        untried = [mutant for mutant in self.mutants if mutant.change not in self.verdicts]
-        return untried + self.survivors
+    @property
+    def untried(self) -> list[Mutant]:
+        """Those that no test has seen yet."""
+        return [mutant for mutant in self.mutants if str(mutant.change) not in self.verdicts]
+
+    @property
+    def to_import(self) -> list[Mutant]:
+        """Those that couldn't be tried in place; and tables and constants of which others may have made something."""
+        values = [one for one in self.survivors if changed_functions(one.original, one.source) is None]
+        return self.untried + values
 
     @property
     def survivors(self) -> list[Mutant]:
         """Those that no test noticed."""
-        said = self.verdicts
-        return [one for one in self.mutants if one.change in said and said[one.change].outcome is Outcome.SURVIVED]
+        return [mutant for mutant in self.mutants if self._outcome(mutant) is Outcome.SURVIVED]
+
+    @property
+    def killed(self) -> list[Mutant]:
+        """Those that a test noticed."""
+        return [mutant for mutant in self.mutants if self._outcome(mutant) in {Outcome.KILLED, Outcome.ENDLESS}]
+
+    @property
+    def refused(self) -> list[Mutant]:
+        """Those that mypy noticed."""
+        return [mutant for mutant in self.mutants if self._outcome(mutant) is Outcome.REFUSED]
+
+    def _outcome(self, mutant: Mutant) -> Outcome | None:
+        verdict = self.verdicts.get(str(mutant.change))
+        return verdict.outcome if verdict else None
 
 
 @dataclass(slots=True)
 class Bench:
-    """Where the mutants of one module are tried. For one module in a process: the tests stay imported."""
+    """Where mutants are tried, so many at a time."""
 
-    target: Target
     processes: int
     until: float
     """Moment of the monotonic clock after which none is begun."""
-    told: Callable[[Mutant, Verdict], None]
+    simulated: bool = True
+    """Scenarios of the simulation are played, too."""
 
-    def try_functions(self, mutants: Sequence[Mutant]) -> None:
-        """Try those that change functions alone. For the tests stay imported, a process does it for one module.
+    def try_in_place(self, work: Sequence[tuple[Session, Sequence[Mutant]]]) -> None:
+        """Try those that change functions, tables and constants: the tests stay imported.
 
         Raises:
             NotTestedError: the tests can't say anything.
         """
-        source = self.target.path.read_text(encoding="utf-8")
-        changed = {mutant: changed_functions(source, mutant.source()) for mutant in mutants}
 
         def run(collected: Collected) -> None:
-            limit_seconds = self._limit_seconds(collected.note_calls(FIRST_LIMIT_SECONDS))
+            for session, mutants in work:
+                self._try_module(collected, session, mutants)
 
-            def told(mutant: Mutant, verdict: Verdict) -> None:
-                collected.killers[verdict.by] += 1
-                self.told(mutant, verdict)
+        Collected(run, self.simulated).collect_and_run()
 
-            self._side_by_side(
-                [mutant for mutant in mutants if changed[mutant] is not None],
-                lambda mutant: collected.trial(changed[mutant] or {}, limit_seconds),
-                told,
-            )
+    def _try_module(self, collected: Collected, session: Session, mutants: Sequence[Mutant]) -> None:
+        changes = {mutant: change for mutant in mutants if (change := collected.change(mutant))}
+        print(f"{session.target.module}: {len(changes)} of {len(session.mutants)} mutants", flush=True)
 
-        Collected(self.target, run).collect_and_run()
+        def told(mutant: Mutant, verdict: Verdict) -> None:
+            if collected.is_an_artefact(mutant, verdict):
+                return
+            collected.killers[session.target.module, verdict.by] += 1
+            session.note(mutant, verdict)
 
-    def try_others(self, mutants: Sequence[Mutant]) -> None:
-        """Try those that change a table, a constant or a class: everything is imported anew for each.
+        try:
+            self._side_by_side(list(changes), lambda mutant: collected.trial(mutant, changes[mutant]), told)
+        finally:
+            session.save()
+
+    def try_imported(self, session: Session, mutants: Sequence[Mutant], first: Sequence[str]) -> None:
+        """Try those that change a class or a default: everything is imported anew for each.
 
         Raises:
             NotTestedError: the tests can't say anything.
         """
-        source = self.target.path.read_text(encoding="utf-8")
-        others = [mutant for mutant in mutants if changed_functions(source, mutant.source()) is None]
-        if others:
-            unchanged = self._imported(source, FIRST_LIMIT_SECONDS)
-            limit_seconds = self._limit_seconds(next(next_to_end([unchanged])).end())
-            self._side_by_side(others, lambda mutant: self._imported(mutant.source(), limit_seconds), self.told)
-
-    def _limit_seconds(self, verdict: Verdict) -> float:
-        """By how long the tests take without a mutant."""
-        if verdict.outcome is not Outcome.SURVIVED:
-            raise NotTestedError(
-                f"the tests of {self.target.module} fail without a mutant: {verdict.by or verdict.outcome}"
+        target = session.target
+        print(f"{target.module}: {len(mutants)} of {len(session.mutants)} mutants, imported anew", flush=True)
+        limit_seconds = 10 + SLOWER_AT_MOST * sum(reach.seconds for reach in reached.known().values())
+        try:
+            self._side_by_side(
+                mutants,
+                lambda mutant: Trial.begin(lambda: play_imported(target, mutant.source, first), limit_seconds),
+                session.note,
             )
-        return LEAST_LIMIT_SECONDS + SLOWER_AT_MOST * verdict.seconds
-
-    def _imported(self, source: str, limit_seconds: float) -> Trial:
-        return Trial.begin(lambda: play_imported(self.target, source), limit_seconds)
+        finally:
+            session.save()
 
     def _side_by_side(
         self, mutants: Sequence[Mutant], begin: Callable[[Mutant], Trial], told: Callable[[Mutant, Verdict], None]

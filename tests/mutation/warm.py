@@ -1,33 +1,39 @@
 """Play the tests against a mutant, in a fork of a process that has collected them already.
 
-A new interpreter would take two seconds for each mutant, nearly all of it for imports. A fork takes some milliseconds:
-it puts the changed function into the imported module and plays the collected tests, those first that have killed other
-mutants. Where more than a function changes (a table, a constant, a class), a second kind of process is forked, which
-has imported only what no mutant changes, and imports the changed module from memory. No file is written.
+A new interpreter would take seconds for each mutant, nearly all of it for imports. A fork takes some milliseconds: it
+puts the changed function, table or constant into the imported module and plays the collected tests that reach it, those
+first that have killed other mutants of the module, then the short ones. Where something else changes (a class, a
+decorator), a second kind of process is forked, which has imported only what no mutant changes, and imports the changed
+module from memory. No file is written.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
-import json
 import os
-import resource
-import select
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from functools import partial
-from pathlib import Path
-from types import CodeType, FrameType
-from typing import NoReturn
+from functools import cache
 
 import pytest
 
-from tests.mutation.patching import Mutated, patch
-from tests.mutation.targets import FOLDER, Target
+from tests.mutation import reached
+from tests.mutation.mutants import Mutant
+from tests.mutation.patching import (
+    Mutated,
+    can_patch,
+    changed_functions,
+    changed_values,
+    patch,
+    runs_at_import,
+    set_values,
+)
+from tests.mutation.targets import TARGETS, TESTS, TOO_BROAD, UNIT_TESTS, Target
+from tests.mutation.trials import UNUSED, NotTestedError, Outcome, Trial, Verdict, next_to_end
 
 _BEFOREHAND = (
     "aiohttp",
@@ -41,14 +47,12 @@ _BEFOREHAND = (
     "agentteam_operator.api.status",
 )
 """Nothing of it depends on a target."""
-_MEMORY_BYTES = 4 * 1024**3
-_TOO_BROAD = "tests/unit/core/test_decide_is_total.py"
-"""Takes longer than all others together, and asks for little."""
 _OPTIONS = (
     "-x",
     "-qq",
-    f"--deselect={_TOO_BROAD}",
+    f"--deselect={TOO_BROAD}",
     "--no-summary",
+    "--tb=no",
     "-p",
     "no:cacheprovider",
     "-p",
@@ -56,31 +60,11 @@ _OPTIONS = (
     "-W",
     "ignore::pytest.PytestAssertRewriteWarning",
 )
-
-
-class Outcome(StrEnum):
-    """What became of a mutant."""
-
-    KILLED = "killed"
-    """A test failed."""
-    ENDLESS = "endless"
-    """The tests took many times as long as without it: killed, too."""
-    SURVIVED = "survived"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the tests said of one mutant."""
-
-    outcome: Outcome
-    by: str = ""
-    """The first test that failed."""
-    seconds: float = 0.0
-    """Of computing."""
-
-
-class NotTestedError(Exception):
-    """The tests can't say anything: they fail without a mutant, or never import its module."""
+TRACE_SECONDS = 1800.0
+"""Of computing, for all tests without a mutant."""
+SLOWER_AT_MOST = 3.0
+"""How many times as long as without it, traced, a test of a mutant may compute."""
+LEAST_LIMIT_SECONDS = 2.0
 
 
 class _FirstFailure:
@@ -104,66 +88,13 @@ class _FirstFailure:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """One fork at work. `answer` is readable when it has ended."""
+class _InOrder:
+    """Puts the tests first that are likeliest to fail."""
 
-    process: int
-    answer: int
+    nodes: Mapping[str, int]
 
-    @classmethod
-    def begin(cls, play: Callable[[], str], limit_seconds: float) -> Trial:
-        """Fork, and play in the fork; what `play` returns is the first test that failed.
-
-        The limit is one of computing time: how busy the machine is says nothing of a mutant.
-        """
-        answer, tell = os.pipe()
-        process = os.fork()
-        if process == 0:
-            os.close(answer)
-            _tell_and_end(play, tell, round(limit_seconds))
-        os.close(tell)
-        return cls(process, answer)
-
-    def end(self) -> Verdict:
-        """Its verdict, once it has ended.
-
-        Raises:
-            NotTestedError: the tests never imported the module.
-        """
-        text = os.read(self.answer, 65536)
-        _, status, used = os.wait4(self.process, 0)
-        os.close(self.answer)
-        seconds = used.ru_utime + used.ru_stime
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL}:
-            return Verdict(Outcome.ENDLESS, seconds=seconds)
-        by = json.loads(text) if text else "(the interpreter ended)"
-        if by == _UNUSED:
-            raise NotTestedError("the tests don't import the module")
-        return Verdict(Outcome.KILLED if by else Outcome.SURVIVED, by, seconds)
-
-
-_UNUSED = "(the module is not imported)"
-
-
-def next_to_end(trials: Sequence[Trial]) -> Iterator[Trial]:
-    """Wait until one of them has ended."""
-    readable, _, _ = select.select([trial.answer for trial in trials], [], [])
-    yield from (trial for trial in trials if trial.answer in readable)
-
-
-def _tell_and_end(play: Callable[[], str], tell: int, limit_seconds: int) -> NoReturn:
-    """In the fork: never returns."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (limit_seconds, limit_seconds + 1))
-    try:
-        said = play()
-    except BaseException as error:  # noqa: BLE001 - nothing of a fork may go on as the process it was forked from
-        said = repr(error)
-    os.write(tell, json.dumps(said).encode())
-    os._exit(0)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: self.nodes.get(item.nodeid, len(self.nodes)))
 
 
 def prepare() -> None:
@@ -174,13 +105,23 @@ def prepare() -> None:
         importlib.import_module(name)
 
 
-def play_imported(target: Target, source: str) -> str:
-    """In a fork: import everything with the module changed, and play; the first test that failed."""
+@cache
+def _mentioning(name: str) -> frozenset[str]:
+    """The targets that read a constant, of whichever module."""
+    return frozenset(module for module, target in TARGETS.items() if name in target.path.read_text(encoding="utf-8"))
+
+
+def play_imported(target: Target, source: str, nodes: Sequence[str]) -> str:
+    """In a fork: import everything with the module changed, and play; the first test that failed.
+
+    `nodes` are the tests to play first.
+    """
     loader, first = Mutated(target, source), _FirstFailure()
+    order = _InOrder({node: number for number, node in enumerate(nodes)})
     sys.meta_path.insert(0, loader)
-    code = pytest.main([*_OPTIONS, *target.tests], plugins=[first])
+    code = pytest.main([*_OPTIONS, *TESTS], plugins=[first, order])
     if not loader.was_used:
-        return _UNUSED
+        return UNUSED
     return first.node or ("" if code == pytest.ExitCode.OK else f"(exit code {int(code)})")
 
 
@@ -188,93 +129,127 @@ def play_imported(target: Target, source: str) -> str:
 class Collected:
     """A pytest session that hands its tests over to forks instead of playing them."""
 
-    target: Target
     run: Callable[[Collected], None]
     """What to do once the tests are collected."""
-    killers: Counter[str] = field(default_factory=Counter)
+    simulated: bool = True
+    """Scenarios of the simulation are among the tests."""
+    reach: dict[str, reached.Reach] = field(default_factory=dict)
+    """What each test reaches."""
+    killers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many mutants of a module a test has killed."""
     first: _FirstFailure = field(default_factory=_FirstFailure)
-    items: list[pytest.Item] = field(default_factory=list)
-    callers: dict[str, frozenset[str]] = field(default_factory=dict)
-    """The tests that call a function of the module, by its qualified name."""
+    items: dict[str, pytest.Item] = field(default_factory=dict)
+    _harmless: dict[tuple[str, frozenset[str], str], bool] = field(default_factory=dict)
 
     def collect_and_run(self) -> None:
-        """Collect the tests, and call `run`.
+        """Collect the tests, see what they reach, and call `run`.
 
         Raises:
             NotTestedError: they can't be collected.
         """
-        code = pytest.main([*_OPTIONS, *self.target.tests], plugins=[self, self.first])
+        code = pytest.main([*_OPTIONS, *(TESTS if self.simulated else UNIT_TESTS)], plugins=[self, self.first])
         if code != pytest.ExitCode.OK:
-            raise NotTestedError(
-                f"the tests of {self.target.module} can't be collected: {self.first.node or int(code)}"
-            )
+            raise NotTestedError(f"the tests can't be collected: {self.first.node or int(code)}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Instead of pytest's own."""
         if not session.testsfailed:
-            self.items = list(session.items)
+            self.items = {item.nodeid: item for item in session.items}
             with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+                self._look_up_reach()
+                gc.freeze()  # or each fork would copy what it never changes
                 self.run(self)
         return True
 
-    def note_calls(self, limit_seconds: float) -> Verdict:
-        """Play everything once, unchanged, and note which tests call which functions of the module."""
-        calls: dict[str, list[str]] = {}
-        file = str(self.target.path)
-
-        def play() -> str:
-            for item in self.items:
-                called: set[str] = set()
-                sys.setprofile(partial(_note_call, file, called))
-                failed = self._play([item])
-                sys.setprofile(None)
-                if failed:
-                    return failed
-                for name in called:
-                    calls.setdefault(name, []).append(item.nodeid)
-            self._calls_file.write_text(json.dumps(calls), encoding="utf-8")
-            return ""
-
-        trial = Trial.begin(play, limit_seconds)
-        verdict = next(next_to_end([trial])).end()
-        if verdict.outcome is Outcome.SURVIVED:
-            known = json.loads(self._calls_file.read_text(encoding="utf-8"))
-            self.callers = {name: frozenset(nodes) for name, nodes in known.items()}
-        return verdict
-
-    @property
-    def _calls_file(self) -> Path:
-        return FOLDER / f"{self.target.name}-calls.json"
-
-    def trial(self, codes: Mapping[str, CodeType], limit_seconds: float) -> Trial:
-        """A fork that plays the tests that call some functions, with these changed.
+    def _look_up_reach(self) -> None:
+        """What the tests reach, from the last run as far as it is still so.
 
         Raises:
-            NotTestedError: no test imported the module.
+            NotTestedError: tests fail without a mutant.
         """
-        module = sys.modules.get(self.target.name)
+        known = reached.known()
+        self.reach = {node: known[node] for node in self.items if node in known and reached.is_known(node, known[node])}
+        stale = [node for node in self.items if node not in self.reach]
+        if stale:
+            print(f"playing {len(stale)} tests without a mutant", flush=True)
+            trial = Trial.begin(lambda: self._trace(stale, known), TRACE_SECONDS)
+            verdict = next(next_to_end([trial])).end()
+            if verdict.outcome is not Outcome.SURVIVED:
+                raise NotTestedError(f"tests fail without a mutant: {verdict.by or verdict.outcome}")
+            self.reach = {node: reach for node, reach in reached.known().items() if node in self.items}
+
+    def _trace(self, nodes: Sequence[str], known: Mapping[str, reached.Reach]) -> str:
+        def play(node: str) -> bool:
+            for target in TARGETS.values():
+                for value in vars(sys.modules.get(target.name, object)).values():
+                    if hasattr(value, "cache_clear"):
+                        value.cache_clear()
+            return not self._play([self.items[node]])
+
+        found = reached.trace(nodes, play)
+        reached.keep({**known, **self.reach, **found})
+        return next((node for node in nodes if node not in found), "")
+
+    def change(self, mutant: Mutant) -> Callable[[], None] | None:
+        """What puts a mutant into the imported module; None if it can't be done but by importing it anew."""
+        module, before = sys.modules.get(mutant.target.name), mutant.original
         if module is None:
-            raise NotTestedError(f"no test of {self.target.module} imports it")
-        callers = frozenset().union(*(self.callers.get(name, frozenset()) for name in codes))
-        items = [item for item in self.items if item.nodeid in callers]
-        items.sort(key=lambda item: -self.killers[item.nodeid])
+            raise NotTestedError(f"no test imports {mutant.target.module}")
+        codes = changed_functions(before, mutant.source)
+        if codes is not None:
+            reached_later = self.tests_of(mutant) or not runs_at_import(mutant.original, codes)
+            return (lambda: patch(module, codes)) if can_patch(module, codes) and reached_later else None
+        names = changed_values(before, mutant.source)
+        return (lambda: set_values(module, mutant.source, names)) if names else None
 
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """The tests that reach what a mutant changes, those that are likeliest to fail first, then the shortest."""
+        module = mutant.target.module
+        names = changed_values(mutant.original, mutant.source) or ()
+        modules = {module, *(name for one in names for name in _mentioning(one))}
+        nodes = [
+            node
+            for node, reach in self.reach.items()
+            if (modules & reach.lines.keys() if names else reach.lines.get(module, frozenset()) & mutant.lines)
+        ]
+        return sorted(nodes, key=lambda node: (-self.killers[module, node], self.reach[node].seconds))
+
+    def trial(self, mutant: Mutant, change: Callable[[], None]) -> Trial:
+        """A fork that plays the tests that reach a mutant."""
+        return self._forked(change, self.tests_of(mutant))
+
+    def is_an_artefact(self, mutant: Mutant, verdict: Verdict) -> bool:
+        """The test that failed fails as well when the changed table or constant is made anew as it is."""
+        before = mutant.original
+        if changed_functions(before, mutant.source) is not None or verdict.by not in self.items:
+            return False
+        names = changed_values(before, mutant.source) or frozenset()
+        key = (mutant.target.name, names, verdict.by)
+        if key not in self._harmless:
+            module = sys.modules[mutant.target.name]
+            trial = self._forked(lambda: set_values(module, before, names), [verdict.by])
+            self._harmless[key] = next(next_to_end([trial])).end().outcome is Outcome.SURVIVED
+        return not self._harmless[key]
+
+    def _forked(self, change: Callable[[], None], nodes: Sequence[str]) -> Trial:
         def play() -> str:
-            if not patch(module, codes):
-                return "(the changed function can't be called)"
-            return self._play(items)
+            try:
+                change()
+            except Exception as error:  # noqa: BLE001 - what can't be imported is noticed by everybody
+                return f"(the change itself fails: {error!r})"
+            return self._play([self.items[node] for node in nodes])
 
-        return Trial.begin(play, limit_seconds)
+        limits = [LEAST_LIMIT_SECONDS + SLOWER_AT_MOST * self.reach[node].seconds for node in nodes]
+        return Trial.begin(play, 10 + sum(limits))
 
     def _play(self, items: Sequence[pytest.Item]) -> str:
-        for item, after in zip(items, [*items[1:], None], strict=True):
+        for number, item in enumerate(items, 1):
+            after = items[number] if number < len(items) else None
+            if item.nodeid in self.reach:
+                seconds = LEAST_LIMIT_SECONDS + SLOWER_AT_MOST * self.reach[item.nodeid].seconds
+                signal.setitimer(signal.ITIMER_PROF, seconds)  # ends the fork
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
             if self.first.node:
                 return self.first.node
         return ""
-
-
-def _note_call(file: str, called: set[str], frame: FrameType, event: str, _: object) -> None:
-    if event == "call" and frame.f_code.co_filename == file:
-        called.add(frame.f_code.co_qualname.split(".<locals>")[0])

@@ -46,8 +46,6 @@ class NameConflict(Conflict):
         super().__init__(
             f"{kind} {namespace}/{name} exists and isn't this AgentTeam's: delete or rename it, or rename the team"
         )
-        self.kind = kind
-        self.name = name
 
 
 class ClusterWriter(Protocol):

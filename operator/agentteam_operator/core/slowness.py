@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
@@ -24,6 +23,7 @@ from agentteam_operator.core.ratios import (
     too_few,
     too_few_blocks,
 )
+from agentteam_operator.core.shares import without_each_pod
 
 
 def slowness(
@@ -72,7 +72,7 @@ def slowness(
             return held_for_sick_pod(base, sick, said)
         return replace(base, verdict=Verdict.FAILED, reason="SlowerThanBlue", message=said)
     return too_few(base, settings, state, slow.green, slow.blue) or _unproven(
-        base, state, slow, said, threshold, only_pod=lambda: is_only_pod(state, blue, green)
+        base, state, slow, said, threshold, blue=blue, green=green
     )
 
 
@@ -83,19 +83,29 @@ def _unproven(
     said: str,
     threshold: float,
     *,
-    only_pod: Callable[[], bool],
+    blue: Colour,
+    green: Colour,
 ) -> MetricVerdict:
     """What to say of slowness that isn't proven, on enough answers; `said` are the figures."""
     proof = state.log_evidence.get(evidence.SLOWNESS_AGAINST_BLUE, 0.0)
     # It soon falls below 0 once green's answers are quick, and hardly rises while one pod is slow by itself.
     lasts = proof >= 0 or suspicious(slow_runs.lately(state), slow.blue)
     if suspicious(slow.green, slow.blue) and lasts:
-        if only_pod():
+        if is_only_pod(state, blue, green):
             said += f": slower so far, but not proven yet (odds {odds(proof)})"
             return left_to_next_step(base, said, how="slow")
+        if sick := _slow_by_itself(state, slow, green):
+            return held_for_sick_pod(base, sick, f"{said}: slower so far")
         return held_on_suspicion(base, state, said, worse="slower", log_evidence=proof)
     few = too_few_blocks(base, state, said, threshold)
     if few:
         return few
     found = sequential.smallest_difference(slow.blue, slow.green, threshold=threshold)
     return passed(base, f"{said}: not proven slower", in_points(found), "more")
+
+
+def _slow_by_itself(state: AnalysisStatus, slow: slow_runs.SlowTally, green: Colour) -> str:
+    """The first pod without which green isn't even under suspicion. Empty if there is none."""
+    rests = without_each_pod(state, green.pods)
+    others = {pod: slow_runs.tally(rest.durations, slow.bound_seconds) for pod, rest in rests.items()}
+    return next((pod for pod, rest in others.items() if not suspicious(rest, slow.blue)), "")

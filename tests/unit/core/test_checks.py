@@ -36,6 +36,8 @@ TESTING = replace(CALM[Phase.TESTING], green=ALL_READY)
             replace(SETTLING, rollout={**AFTER, "settleSeconds": 0}), ("hook/billing",), id="without-settling"
         ),
         pytest.param(CALM[Phase.WATCHING], (), id="while-watching"),
+        pytest.param(replace(TESTING, rollout=AFTER, only_health=True), (), id="before-a-small-change"),
+        pytest.param(replace(SETTLING, base="", blue=None), (), id="of-a-first-revision"),
     ],
 )
 def test_what_a_phase_checks(situation: Situation, wanted: tuple[str, ...]) -> None:
@@ -208,3 +210,26 @@ def test_settling_has_time_for_its_checks() -> None:
     view = replace(SETTLING, rollout={**AFTER, "settleSeconds": 1}).view()
     longest = 600 + 60 + timing.VERDICT_ALLOWANCE_SECONDS
     assert timing.deadline_seconds(view, Phase.SETTLING) == longest
+
+
+@pytest.mark.parametrize(
+    ("phase", "rechecks", "asked_again"),
+    [
+        (Phase.HEALTH_CHECKING, checks.CHECKED_AT_MOST - 2, True),
+        (Phase.HEALTH_CHECKING, checks.CHECKED_AT_MOST - 1, False),
+        (Phase.SETTLING, checks.CHECKED_AT_MOST - 1, True),
+    ],
+)
+def test_how_often_pods_that_go_make_for_another_check(phase: Phase, rechecks: int, *, asked_again: bool) -> None:
+    gone = JobObserved(finished=True, succeeded=False, message="Unreachable", created_at=ago(60))
+    view = replace(CALM[phase], green=ALL_READY, probe=gone, rechecks=rechecks).view()
+    assert checks.replaced(view, gone) is asked_again
+
+
+@pytest.mark.parametrize(
+    ("wanted", "seconds"),
+    [((), 0), ((CONVERSATIONS,), 660), ((HEALTH,), 115), ((HEALTH, CONVERSATIONS), 660), (("hook/smoke",), 660)],
+    ids=["none", "conversations", "health", "the-longest", "hook"],
+)
+def test_when_the_last_check_is_given_up(wanted: tuple[str, ...], seconds: float) -> None:
+    assert checks.deadline_seconds(TESTING.view(), wanted) == seconds

@@ -46,4 +46,4 @@ def test_what_is_rolled_back_and_what_serves_are_named_as_people_name_them() -> 
     view = CALM[Phase.ROLLED_BACK].view()
     known = [entry.model_copy(update={"version": {BLUE: "1"}.get(entry.hash, "2")}) for entry in view.status.revisions]
     status = summarize(view.with_status(view.status.model_copy(update={"revisions": known})))
-    assert status.message.startswith(f"version 2 ({GREEN}) was rolled back, version 1 ({BLUE}) serves: ")
+    assert status.message.startswith(f"version 2 ({GREEN}) was rolled back, version 1 ({BLUE}) serves")

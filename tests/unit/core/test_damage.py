@@ -72,7 +72,7 @@ def test_a_revision_that_lost_both_is_told() -> None:
 def test_what_is_as_it_was_made_is_told_to_be_so() -> None:
     status = decide(serving(Phase.ROLLED_BACK, revision_of(BLUE)), ENVIRONMENT, NOW).status
     assert condition(status, "Intact").status == "True"
-    assert f"version 1.0 ({BLUE}) serves: " in status.message
+    assert f"version 1.0 ({BLUE}) serves" in status.message
 
 
 def test_unready_pods_of_what_serves_are_told_with_their_own_reason() -> None:

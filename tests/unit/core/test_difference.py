@@ -13,6 +13,11 @@ from agentteam_operator.core.view import View
 
 from tests.unit.core.situations import ENVIRONMENT, NOW, SPEC, Situation, revision_of
 
+SPREAD = {
+    "maxSkew": 1,
+    "topologyKey": "zone",
+    "whenUnsatisfiable": "DoNotSchedule",
+}
 OLD = {**SPEC, "pod": {"env": [{"name": "A", "value": "1"}]}}
 
 
@@ -36,6 +41,8 @@ def view_of(new: dict[str, Any], *, old_image: str = "agent:1", known: bool = Tr
         pytest.param({"pod": {**OLD["pod"], "nodeSelector": {"disk": "ssd"}}}, id="nodeSelector"),
         pytest.param({"pod": {**OLD["pod"], "tolerations": [{"operator": "Exists"}]}}, id="tolerations"),
         pytest.param({"pod": {**OLD["pod"], "priorityClassName": "high"}}, id="priorityClassName"),
+        pytest.param({"pod": {**OLD["pod"], "affinity": {"podAntiAffinity": {}}}}, id="affinity"),
+        pytest.param({"pod": {**OLD["pod"], "topologySpreadConstraints": [SPREAD]}}, id="topologySpreadConstraints"),
     ],
 )
 def test_how_pods_run_is_no_behaviour(change: dict[str, Any]) -> None:
@@ -65,3 +72,12 @@ def test_another_default_image_is_another_behaviour() -> None:
 
 def test_what_cannot_be_compared_has_to_pass_every_gate() -> None:
     assert not only_operational(view_of({**OLD, "resources": {"limits": {"memory": "2Gi"}}}, known=False))
+
+
+def test_where_nothing_serves_every_gate_has_to_be_passed() -> None:
+    view = view_of({**OLD, "resources": {"limits": {"memory": "2Gi"}}})
+    assert not only_operational(view.with_status(view.status.model_copy(update={"active_revision": ""})))
+
+
+def test_what_serves_is_no_change_at_all() -> None:
+    assert not only_operational(view_of(OLD))

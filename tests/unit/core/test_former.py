@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from agentteam_operator.api.status import Phase, TeamPhase
+from agentteam_operator.core import timing
 from agentteam_operator.core.decide import advance, decide
 from agentteam_operator.core.gates import intent
 from agentteam_operator.core.state import CreateObject
@@ -54,3 +55,7 @@ def test_what_stayed_too_long_is_named_and_the_team_goes_on_once_it_is_gone() ->
     assert found is not None
     assert found.message == "Service chat of an earlier AgentTeam chat hasn't gone: delete it"
     assert advance(replace(refused, former=frozenset()).view()).phase is Phase.PREPARING
+
+
+def test_how_long_it_is_waited_for() -> None:
+    assert timing.deadline_seconds(situation(Phase.VALIDATING).view(), Phase.VALIDATING) == 60

@@ -168,3 +168,29 @@ LOST: dict[str, tuple[Phase, RevisionObserved, bool]] = {
 def test_a_pod_that_is_being_replaced_while_blue_serves_is_no_loss(case: str) -> None:
     phase, green, is_lost = LOST[case]
     assert bool(traffic.lost(replace(CALM[phase], green=green).view())) is is_lost
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "reason"),
+    [
+        ("ImagePullBackOff", "ImagePullFailed"),
+        ("InvalidImageName", "ImagePullFailed"),
+        ("ErrImageNeverPull", "ImagePullFailed"),
+        ("CrashLoopBackOff", "CrashLoop"),
+        ("CreateContainerConfigError", "ContainerConfigError"),
+        ("CreateContainerError", "ContainerConfigError"),
+        ("RunContainerError", "ContainerConfigError"),
+        ("ContainerCreating", None),
+        ("ErrImagePull", None),
+    ],
+)
+def test_what_waiting_does_not_mend(waits_for: str, reason: str | None) -> None:
+    found = pods.broken(replace(PREPARING, green=revision_of(GREEN, 0, 1, waits_for)).view())
+    assert (found.reason if found else None) == reason
+
+
+@pytest.mark.parametrize(
+    "reason", ["Aborted", "PromotionTimeout", "ConversationsFailed", "HookFailed", "SharedFault", "CheckTimeout"]
+)
+def test_what_a_person_or_a_costly_test_refused_is_not_looked_at_again_by_itself(reason: str) -> None:
+    assert pods.recovered(replace(FAILED, green=WHOLE, reason=reason).view()) is None

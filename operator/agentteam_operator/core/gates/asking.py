@@ -14,6 +14,9 @@ PAUSED = "Paused"
 LONGEST_QUESTION_CHARACTERS = 900
 """The commands stand at its end: they mustn't be what is cut off where it is told after other things."""
 
+_WITH_A_SHARE = frozenset({Phase.SHIFTING, Phase.WATCHING})
+"""Where a pause can be resumed: before any traffic only promote leads on."""
+
 _AGAIN = {
     Phase.TESTING: "to test again",
     Phase.SHIFTING: "to begin the step anew",
@@ -37,7 +40,7 @@ def asking(view: View, found: Finding | None) -> Finding | None:
 def _answers(view: View, found: Finding) -> list[tuple[str, ActionName]]:
     """What can be said, what it does in words, and first what most likely is meant."""
     back = ("to go back", ActionName.ABORT)
-    if found.reason == PAUSED:
+    if found.reason == PAUSED and view.phase in _WITH_A_SHARE:
         return [("To go on", ActionName.RESUME), ("to skip the rest of the watch", ActionName.PROMOTE), back]
     again = _AGAIN.get(view.phase) if view.phase else None
     return [("To go on", ActionName.PROMOTE), *([(again, ActionName.RESUME)] if again else []), back]

@@ -40,7 +40,7 @@ def _ordered(view: View, target: str) -> Finding:
         return Finding("RollbackOrdered", f"a person wants to go back to {target}")
     if restarted is not None and restarted.revision == target and not view.retained(target):
         return Finding("RestartOrdered", f"a person wants {restarted.of} made anew, as {target}")
-    what = "back to a retained revision" if view.retained(target) else "a new revision"
+    what = "a retained revision" if view.retained(target) else "a new revision"
     return Finding("SpecChanged", f"the spec asks for {what}, {target}")
 
 

@@ -99,7 +99,7 @@ def stray_words(view: View) -> str:
 
 def step_not_reached(view: View) -> Finding | None:
     """The deadline passed and the step's weight was never reached."""
-    if not view.overdue or view.rollout is None or view.rollout.step_started_at is not None:
+    if view.rollout is None or view.rollout.step_started_at is not None:
         return None
     return not_ready_in_time(view)
 

@@ -93,7 +93,7 @@ def _autoscaled(view: View) -> dict[str, bool]:
         wanted[view.active.hash] = view.in_progress
     if view.in_progress and view.blue:
         wanted[view.blue.hash] = True
-    if view.phase in {Phase.SWITCHING, Phase.SETTLING} and view.green and view.green.deployment_uid:
+    if view.phase is Phase.SWITCHING and view.green and view.green.deployment_uid:
         wanted[view.green.hash] = True
     return wanted
 
@@ -101,7 +101,7 @@ def _autoscaled(view: View) -> dict[str, bool]:
 def _guarded(view: View) -> list[str]:
     """Revisions with a disruption budget: those that serve with more than one pod."""
     serving = [view.active, view.blue if view.in_progress else None]
-    if view.phase in JUDGED | _BOTH_SERVE:
+    if view.phase in JUDGED:
         serving.append(view.green)
     return sorted({revision.hash for revision in serving if revision and revision.replicas > 1})
 

@@ -160,6 +160,6 @@ def pruning(view: View) -> Iterator[Action]:
 def _retained(view: View) -> set[str]:
     rollout, status = view.rollout, view.status
     serving = {status.active_revision, status.candidate_revision}
-    if rollout and (view.in_progress or _draining(view) or view.stranded):
+    if rollout and (view.in_progress or _draining(view)):
         serving |= {rollout.revision, rollout.base_revision}
     return serving | {entry.hash for entry in history.to_go_back_to(status.revisions, serving, view.settings)}
