@@ -149,8 +149,11 @@ PACKED: Mapping[str, Any] = {
     "counted_from": {"key": "1 2 3|4 5"},
     "counters": {"key": "1 2 3|4 5|turnsPerRun 6 7"},
     "cpu": {"key": "1.5 30 0.25"},
+    "recent_green": "1/2 3/4",
+    "recent_blue": "1/2 3/4",
+    "pods": {"key": "1 2 3 -0.5"},
 }
-"""The judge's counters, which have a form of their own."""
+"""Counters of the judge and of the rounds, which have a form of their own."""
 
 
 def _example(annotation: Any) -> Any:  # noqa: ANN401 - any annotation, any JSON value
