@@ -6,6 +6,8 @@ for one good sample in ten.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,20 +39,26 @@ REPEATED: dict[str, Any] = {
     ],
 }
 END_SECONDS = 420
+SECOND = {"quiet-good": "scripted-ok", "quiet-bad": "scripted-fail-50"}
+"""The model of each team's second version."""
 
 
 def _models(model: str) -> list[Json]:
     return [entry | {"price": PRICE} for entry in manifest("any", model=model)["spec"]["models"]]
 
 
-def _play(cluster: Cluster, namespace: str, name: str, model: str) -> Json:
-    """The team after its second version, which nobody asked anything either."""
-    first = manifest(name, rollout=REPEATED, models=_models("scripted-ok"))
-    with cluster.team(namespace, first) as team:
-        team.await_first()
-        before = team.active
-        team.change(version="1.1.0", models=_models(model))
-        return team.await_end(before, END_SECONDS)
+@pytest.fixture(scope="module")
+def ends(cluster: Cluster, namespace: str) -> Iterator[dict[str, Json]]:
+    """Both teams after their second versions, which nobody asked anything either: side by side, for they only wait."""
+    with contextlib.ExitStack() as stack:
+        first = {name: manifest(name, rollout=REPEATED, models=_models("scripted-ok")) for name in SECOND}
+        teams = {name: stack.enter_context(cluster.team(namespace, spec)) for name, spec in first.items()}
+        for team in teams.values():
+            team.await_first()
+        before = {name: team.active for name, team in teams.items()}
+        for name, model in SECOND.items():
+            teams[name].change(version="1.1.0", models=_models(model))
+        yield {name: team.await_end(before[name], END_SECONDS) for name, team in teams.items()}
 
 
 def _rounds(team: Json) -> Json:
@@ -58,8 +66,8 @@ def _rounds(team: Json) -> Json:
     return found
 
 
-def test_what_is_no_worse_goes_out_without_a_person(cluster: Cluster, namespace: str) -> None:
-    after = _play(cluster, namespace, "quiet-good", "scripted-ok")
+def test_what_is_no_worse_goes_out_without_a_person(ends: dict[str, Json]) -> None:
+    after = ends["quiet-good"]
     assert phase(after) == "Completed", rollout(after)
     said, runs = gate(after, "repeatedConversations"), gate(after, "errorRate")
     assert (said["verdict"], runs["verdict"], runs["reason"]) == ("Passed", "Skipped", "QuietTeam")
@@ -68,8 +76,8 @@ def test_what_is_no_worse_goes_out_without_a_person(cluster: Cluster, namespace:
     assert 0 < rounds["spent"] <= CAP
 
 
-def test_what_fails_half_of_its_samples_is_rolled_back(cluster: Cluster, namespace: str) -> None:
-    after = _play(cluster, namespace, "quiet-bad", "scripted-fail-50")
+def test_what_fails_half_of_its_samples_is_rolled_back(ends: dict[str, Json]) -> None:
+    after = ends["quiet-bad"]
     assert (phase(after), rollout(after)["reason"]) == ("RolledBack", "WorseThanBlue")
     said = gate(after, "repeatedConversations")
     assert said["verdict"] == "Failed"
