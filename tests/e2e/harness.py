@@ -241,10 +241,10 @@ class Team:
 
     def change_and_await_phase(self, name: str, change: Callable[[], None], timeout_seconds: float = 60) -> Json:
         """Make a change and wait until the rollout that it starts is in a phase."""
-        base = self.active
+        before = rollout(self.watch.latest).get("startedAt")  # the last one may have ended with another phase
         change()
         self.watch.wait_for(
-            lambda state: rollout(state).get("revision") != base, timeout_seconds, f"a rollout of {self.name}"
+            lambda state: rollout(state).get("startedAt") != before, timeout_seconds, f"a rollout of {self.name}"
         )
         return self.await_phase(name, timeout_seconds)
 
