@@ -54,26 +54,32 @@ def slowness(
     base = replace(base, value=percent(slow.green.rate), samples=slow.green.total)
     said = f"of answers slower than {seconds(slow.bound_seconds)} (blue's 90th percentile and a tenth), "
     said += compared(slow.green, slow.blue, "has")
-    test = evidence.SLOWNESS_AGAINST_BLUE
-    proof = state.log_evidence.get(test, 0.0)
+    proof = state.log_evidence.get(evidence.SLOWNESS_AGAINST_BLUE, 0.0)
     enough = slow.green.total >= settings.min_samples
     if enough and proof > threshold and slow.green.rate - slow.blue.rate >= effect:
         said += f": slower with odds {odds(proof)}"
         if is_only_pod(state, blue, green):
             return left_to_next_step(base, said, how="slow")
-        sick = sick_pod(
-            state,
-            green,
-            test,
-            alpha=settings.alpha,
-            still_worse=lambda pod, rest: slow_runs.still_slow_without(state, pod, rest, min_effect=effect),
-        )
-        if sick:
-            return held_for_sick_pod(base, sick, said)
-        return replace(base, verdict=Verdict.FAILED, reason="SlowerThanBlue", message=said)
+        return _proven(base, state, green, said, alpha=settings.alpha, min_effect=effect)
     return too_few(base, settings, state, slow.green, slow.blue) or _unproven(
         base, state, slow, said, threshold, blue=blue, green=green
     )
+
+
+def _proven(
+    base: MetricVerdict, state: AnalysisStatus, green: Colour, said: str, *, alpha: float, min_effect: float
+) -> MetricVerdict:
+    """The verdict on slowness that all of green's runs prove: a failure if they do so without any one pod's, too."""
+    sick = sick_pod(
+        state,
+        green,
+        evidence.SLOWNESS_AGAINST_BLUE,
+        alpha=alpha,
+        still_worse=lambda pod, rest: slow_runs.still_slow_without(state, pod, rest, min_effect=min_effect),
+    )
+    if sick:
+        return held_for_sick_pod(base, sick, said)
+    return replace(base, verdict=Verdict.FAILED, reason="SlowerThanBlue", message=said)
 
 
 def _unproven(
