@@ -12,6 +12,7 @@ from datetime import datetime
 from agentteam_operator.api.status import ActionName, AgentTeamStatus, Condition, Orderer, Phase, TeamPhase
 from agentteam_operator.core import damage, guarding, incidents, names, notices, progress
 from agentteam_operator.core.gates import Finding, intent
+from agentteam_operator.core.gates.asking import to_say
 from agentteam_operator.core.state import Observed
 from agentteam_operator.core.view import View, stuck_words, unready_words
 from agentteam_operator.core.words import quantity, shortened
@@ -119,8 +120,8 @@ def _way_on(view: View) -> str:
     rollout = view.rollout
     if rollout is None or rollout.phase is not Phase.ROLLED_BACK or rollout.revision != view.observed.target:
         return ""
-    value = f"{rollout.revision}/{rollout.phase_started_at.timestamp():.0f}"
-    return f". Change the spec, or try it again: annotate {names.action_annotation(ActionName.RETRY)}={value}"
+    word = to_say(ActionName.RETRY, rollout.revision, rollout.phase_started_at)
+    return f". Change the spec, or try it again: annotate {word}"
 
 
 def _who_serves(view: View) -> str:

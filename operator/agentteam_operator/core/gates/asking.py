@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from agentteam_operator.api.status import ActionName, Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.gates import Finding
@@ -25,13 +27,18 @@ _AGAIN = {
 }
 
 
+def to_say(action: ActionName, revision: str, moment: datetime) -> str:
+    """The annotation that a person sets to say it. The moment makes it another word than any that was said before."""
+    return f"{names.action_annotation(action)}={revision}/{moment.timestamp():.0f}"
+
+
 def asking(view: View, found: Finding | None) -> Finding | None:
     """The finding with the commands that answer it. The number makes each question's answer one of its own."""
     if found is None or view.rollout is None:
         return None
-    team, value = view.observed.team, f"{view.rollout.revision}/{view.now.timestamp():.0f}"
+    team = view.observed.team
     (first, action), *others = _answers(view, found)
-    word = f"{names.action_annotation(action)}={value}"
+    word = to_say(action, view.rollout.revision, view.now)
     how = f"{first}: kubectl annotate --overwrite -n {team.namespace} agentteam {team.name} {word}"
     tail = ". " + "; ".join([how, *(f"{said}: the same with {names.action_annotation(it)}" for said, it in others)])
     return Finding(found.reason, shortened(found.message, LONGEST_QUESTION_CHARACTERS - len(tail)) + tail)
