@@ -357,7 +357,7 @@ BUGS = (
     ),
     Bug(
         "nobody writes down who was told",
-        lambda: mock.patch.object(notices, "_with_outcomes", lambda view: view),
+        lambda: mock.patch.object(notices, "with_outcomes", lambda view: view),
         "upgrade-errors",
     ),
     Bug("told before it is stored", _told_before_it_is_stored, "upgrade-errors", (Fault.SERVER_ERROR,)),
