@@ -16,12 +16,11 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationError,
-    ValidationInfo,
-    field_validator,
+    model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from agentteam_operator.api.storable import storable
+from agentteam_operator.api.storable import Bounds, bounds, storable
 
 MAX_DEPTH = 50
 """Levels of nesting in what people write; Kubernetes' own objects have no more than about twenty."""
@@ -112,16 +111,22 @@ class LenientModel(_CamelCaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    @field_validator("*", mode="before")
+    _bounds: ClassVar[Bounds] = {}
+
     @classmethod
-    def _stored(cls, value: object, info: ValidationInfo) -> object:
-        return storable(cls.model_fields[info.field_name], value) if info.field_name else value
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's own signature
+        """Once for all, for a status has hundreds of values."""
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._bounds = bounds(cls.model_fields)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stored(cls, values: object) -> object:
+        return storable(cls._bounds, values) if isinstance(values, Mapping) else values
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with other values, which are taken as they are but for what couldn't be stored."""
-        fields = type(self).model_fields
-        stored = {name: storable(fields[name], value) for name, value in (update or {}).items()}
-        return super().model_copy(update=stored, deep=deep)
+        return super().model_copy(update=storable(self._bounds, update or {}), deep=deep)
 
     @classmethod
     def parse(cls, document: object) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic.fields import FieldInfo
@@ -23,13 +24,26 @@ def whole(text: str) -> str:
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def storable(field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 - whatever somebody gives for the field
-    """The value as it can be stored in this field of a status; of what is neither text nor a `Tally`, the same."""
-    cut = _CUT in field.metadata
+Bounds = Mapping[str, int]
+"""The bound of each field of a model that is cut to one, by its name and by its alias: characters, or the count."""
+
+
+def bounds(fields: Mapping[str, FieldInfo]) -> Bounds:
+    """The bounds of a model's `Words` and `Tally` fields."""
+    cut = {name: _bound(field) for name, field in fields.items() if _CUT in field.metadata}
+    return cut | {fields[name].alias or name: bound for name, bound in cut.items()}
+
+
+def storable(bounds: Bounds, values: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's values as they can be stored; those that are neither text nor a `Tally` as they were."""
+    return {name: _stored(value, bounds.get(name)) for name, value in values.items()}
+
+
+def _stored(value: Any, bound: int | None) -> Any:  # noqa: ANN401 - whatever somebody gives for the field
     if isinstance(value, str):
-        return whole(value)[: _longest(field)] if cut else whole(value)
-    return min(max(value, 0), MAX_TALLY) if cut and isinstance(value, int) else value
+        return whole(value) if bound is None else whole(value)[:bound]
+    return min(max(value, 0), bound) if bound is not None and isinstance(value, int) else value
 
 
-def _longest(field: FieldInfo) -> int | None:
-    return next((bound.max_length for bound in field.metadata if hasattr(bound, "max_length")), None)
+def _bound(field: FieldInfo) -> int:
+    return next((bound.max_length for bound in field.metadata if hasattr(bound, "max_length")), MAX_TALLY)
