@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from agentteam_operator.apply import KubeWriter
-from agentteam_operator.core.state import Environment
+from agentteam_operator.core.observed import Environment
 from agentteam_operator.health import Endpoints, Pulse
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import KubeClient, service_account_namespace

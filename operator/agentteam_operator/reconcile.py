@@ -23,8 +23,9 @@ from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.api.storable import whole
 from agentteam_operator.apply import ClusterWriter, NameConflict, Notifier, execute
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.decision import Decision, EmitEvent
 from agentteam_operator.core.guard import Guarding
-from agentteam_operator.core.state import Decision, EmitEvent, Environment, Observed, Refusal
+from agentteam_operator.core.observed import Environment, Observed, Refusal
 from agentteam_operator.core.timeline import step, timeline
 from agentteam_operator.kube.errors import Conflict, KubeError, NamespaceEnding, NotFound, Retryable
 from agentteam_operator.metrics import Metrics

@@ -20,7 +20,7 @@ from agentteam_operator.api.revision import revision_document
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.core import names
 from agentteam_operator.core.build import deployment
-from agentteam_operator.core.state import TeamRef
+from agentteam_operator.core.observed import TeamRef
 from agentteam_operator.kube.client import KubeClient, load_configuration
 from agentteam_operator.kube.resources import DEPLOYMENT
 from agentteam_operator.observe.store import Store

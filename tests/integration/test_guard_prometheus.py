@@ -13,7 +13,8 @@ from agentteam_operator.core import guard
 from agentteam_operator.core.guard import FEWEST_LOOKS, Guarding, GuardSettings, Health
 from agentteam_operator.core.sequential import Tally
 from agentteam_operator.observe.guard_watch import GuardWatch
-from agentteam_operator.providers.prometheus import Prometheus, PrometheusConfig, TeamPods
+from agentteam_operator.providers.prometheus import Prometheus, PrometheusConfig
+from agentteam_operator.providers.prometheus_queries import TeamPods
 from agentteam_operator.providers.prometheus_runs import EndedRuns, RunsReader, past_times
 from aiohttp import web
 from aiohttp.test_utils import TestServer

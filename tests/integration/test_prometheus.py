@@ -23,9 +23,10 @@ from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import analysis
 from agentteam_operator.core.analysis import DURATION_BOUNDS_SECONDS, Colour, Mode
+from agentteam_operator.core.observed import Snapshot
 from agentteam_operator.core.quantities import QUANTITIES
-from agentteam_operator.core.state import Snapshot
-from agentteam_operator.providers.prometheus import Prometheus, PrometheusConfig, TeamPods
+from agentteam_operator.providers.prometheus import Prometheus, PrometheusConfig
+from agentteam_operator.providers.prometheus_queries import TeamPods
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 

@@ -12,27 +12,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from agentteam_operator.api.order_status import ActionName
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.api.status import (
-    ActionName,
-    AgentTeamStatus,
-    Outcome,
-    Phase,
-    RevisionStatus,
-    RolloutStatus,
-    Transition,
-)
+from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RevisionStatus, RolloutStatus, Transition
 from agentteam_operator.core import names
 from agentteam_operator.core.decide import decide
-from agentteam_operator.core.state import (
-    Action,
-    ApplyObject,
+from agentteam_operator.core.decision import Action, ApplyObject, ScaleDeployment
+from agentteam_operator.core.observed import (
     Environment,
     JobObserved,
     Observed,
     PodObserved,
     RevisionObserved,
-    ScaleDeployment,
     ServiceObserved,
     Snapshot,
     TeamRef,

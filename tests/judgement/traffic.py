@@ -8,8 +8,8 @@ from itertools import accumulate
 import numpy as np
 from agentteam_operator.api.metrics import MetricName
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
+from agentteam_operator.core.observed import PodCounters
 from agentteam_operator.core.quantities import QUANTITIES
-from agentteam_operator.core.state import PodCounters
 from scipy.special import ndtr
 
 from tests.judgement.faults import HORIZON_SECONDS, PAST_SECONDS, Faults, generator

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from agentteam_operator.api.status import AgentTeamStatus, Orderer, Outcome, Phase, RolloutStatus
+from agentteam_operator.api.order_status import Orderer
+from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus
 from agentteam_operator.core import names
-from agentteam_operator.core.state import Action, ApplyObject, CreateObject, Decision, DeleteObject, ScaleDeployment
+from agentteam_operator.core.decision import Action, ApplyObject, CreateObject, Decision, DeleteObject, ScaleDeployment
 from agentteam_operator.core.view import IN_PROGRESS
 
 from tests.machine.model import TEAM, Model

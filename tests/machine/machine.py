@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from agentteam_operator.api.order_status import ActionName
 from agentteam_operator.api.revision import revision_hash
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.api.status import ActionName, AgentTeamStatus, Phase
+from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.decision import Decision
 from agentteam_operator.core.guard import GuardFinding, Health
 from agentteam_operator.core.sequential import Tally
-from agentteam_operator.core.state import Decision
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 

@@ -14,14 +14,10 @@ from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.actions import target_in_force
+from agentteam_operator.core.decision import Action, ApplyObject, CreateObject, DeleteObject, EmitEvent, ScaleDeployment
 from agentteam_operator.core.guard import GuardFinding
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
-from agentteam_operator.core.state import (
-    Action,
-    ApplyObject,
-    CreateObject,
-    DeleteObject,
-    EmitEvent,
+from agentteam_operator.core.observed import (
     Environment,
     JobObserved,
     Observed,
@@ -29,7 +25,6 @@ from agentteam_operator.core.state import (
     PodObserved,
     Refusal,
     RevisionObserved,
-    ScaleDeployment,
     ServiceObserved,
     Snapshot,
     TeamRef,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from agentteam_operator.api.guard_status import GuardReason, GuardStatus
-from agentteam_operator.api.status import Orderer, Outcome, Phase
+from agentteam_operator.api.order_status import Orderer
+from agentteam_operator.api.status import Outcome, Phase
 
 from tests.simulation.scenario import (
     Condition,

@@ -11,15 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agentteam_operator.api.incident_status import DeliveryState
-from agentteam_operator.api.status import (
-    MAX_LAST_VERDICTS,
-    AgentTeamStatus,
-    Orderer,
-    Outcome,
-    Phase,
-    RolloutStatus,
-    Verdict,
-)
+from agentteam_operator.api.order_status import Orderer
+from agentteam_operator.api.status import MAX_LAST_VERDICTS, AgentTeamStatus, Outcome, Phase, RolloutStatus, Verdict
 from agentteam_operator.core import names
 from agentteam_operator.core.gates.intent import FORMER_GOES_SECONDS
 from agentteam_operator.core.view import IN_PROGRESS

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agentteam_operator.core import names
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
+from agentteam_operator.core.observed import PodCounters, Snapshot
 from agentteam_operator.core.sequential import Tally
-from agentteam_operator.core.state import PodCounters, Snapshot
 from agentteam_operator.kube import resources
-from agentteam_operator.providers.prometheus import TeamKey, TeamPods
+from agentteam_operator.providers.prometheus_queries import TeamKey, TeamPods
 from agentteam_operator.providers.prometheus_runs import EndedRuns
 
 from tests.simulation.api_server import ApiServer

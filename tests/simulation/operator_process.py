@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from agentteam_operator.apply import KubeWriter
 from agentteam_operator.core import names
-from agentteam_operator.core.state import Environment, Observed, Snapshot
+from agentteam_operator.core.observed import Environment, Observed, Snapshot
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import JSON, REQUEST_TIMEOUT_SECONDS, KubeClient
 from agentteam_operator.kube.errors import KubeError

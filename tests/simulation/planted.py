@@ -27,18 +27,10 @@ from agentteam_operator.core import (
 from agentteam_operator.core import decide as table
 from agentteam_operator.core.build import deployment, hpa
 from agentteam_operator.core.decide import Rule
+from agentteam_operator.core.decision import ApplyObject, Decision, DeleteObject, EmitEvent
 from agentteam_operator.core.gates import Finding, pods, traffic
+from agentteam_operator.core.observed import Environment, Manifest, Observed, TeamRef
 from agentteam_operator.core.plan import children, events, revisions
-from agentteam_operator.core.state import (
-    ApplyObject,
-    Decision,
-    DeleteObject,
-    EmitEvent,
-    Environment,
-    Manifest,
-    Observed,
-    TeamRef,
-)
 from agentteam_operator.core.telling import Notify
 from agentteam_operator.core.view import View
 from agentteam_operator.kube.errors import Conflict

@@ -11,8 +11,9 @@ from typing import Any
 from unittest import mock
 
 from agentteam_operator.apply import KubeWriter
+from agentteam_operator.core.decision import EmitEvent
+from agentteam_operator.core.observed import TeamRef
 from agentteam_operator.core.plan import children
-from agentteam_operator.core.state import EmitEvent, TeamRef
 from agentteam_operator.core.view import View
 from agentteam_operator.kube.errors import Retryable
 from agentteam_operator.observe.store import Store

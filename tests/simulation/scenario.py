@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from agentteam_operator.api.status import Outcome, Phase
-from agentteam_operator.core.state import Environment
+from agentteam_operator.core.observed import Environment
 
 from tests.simulation.behaviour import Behaviour
 from tests.simulation.faults import Fault

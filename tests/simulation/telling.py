@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from agentteam_operator.api.incident_status import DeliveryState
-from agentteam_operator.core.state import TeamRef
+from agentteam_operator.core.observed import TeamRef
 from agentteam_operator.core.telling import Delivery, NotifierFacts, Notify
 from agentteam_operator.observe.store import TeamKey
 from agentteam_operator.providers.notifications.config import DEFAULT_EVENTS

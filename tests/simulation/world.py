@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.core import names
-from agentteam_operator.core.state import Environment
+from agentteam_operator.core.observed import Environment
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.errors import Conflict, Retryable
 from agentteam_operator.observe.reading import parse_spec

@@ -11,8 +11,8 @@ from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import analysis
 from agentteam_operator.core.analysis import Judgement
+from agentteam_operator.core.observed import PodCounters
 from agentteam_operator.core.quantities import QUANTITIES
-from agentteam_operator.core.state import PodCounters
 
 from tests.support.judging import BLUE, GREEN, Judging, counters
 

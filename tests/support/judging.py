@@ -10,7 +10,7 @@ from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.core import analysis
 from agentteam_operator.core.analysis import DURATION_BOUNDS_SECONDS, Colour, Judgement, MetricVerdict, Mode
-from agentteam_operator.core.state import PodCounters, Snapshot
+from agentteam_operator.core.observed import PodCounters, Snapshot
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 BLUE = ("blue-1", "blue-2", "blue-3")

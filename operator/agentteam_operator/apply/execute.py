@@ -12,18 +12,15 @@ from agentteam_operator.api.redaction import without_secrets
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.apply.notifier import Notifier
 from agentteam_operator.core import names
-from agentteam_operator.core.state import (
+from agentteam_operator.core.decision import (
     ApplyObject,
     CreateObject,
     Decision,
     DeleteObject,
     EmitEvent,
-    Manifest,
-    Observed,
-    Refusal,
     ScaleDeployment,
-    TeamRef,
 )
+from agentteam_operator.core.observed import Manifest, Observed, Refusal, TeamRef
 from agentteam_operator.core.telling import Notify
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.errors import Conflict, KubeError, Terminal

@@ -11,7 +11,8 @@ from typing import Any
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.apply.execute import NameConflict
 from agentteam_operator.core import names
-from agentteam_operator.core.state import EmitEvent, Manifest, TeamRef
+from agentteam_operator.core.decision import EmitEvent
+from agentteam_operator.core.observed import Manifest, TeamRef
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import APPLY, JSON, JSON_PATCH, MERGE_PATCH, KubeClient
 from agentteam_operator.kube.errors import AlreadyExists, Conflict, NotFound, Retryable

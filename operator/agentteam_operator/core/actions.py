@@ -12,17 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agentteam_operator.api.order_status import ActionName, ActionStatus, RestartStatus, RollbackStatus
 from agentteam_operator.api.revision import restarted_hash
-from agentteam_operator.api.status import (
-    ActionName,
-    ActionStatus,
-    AgentTeamStatus,
-    Outcome,
-    Phase,
-    RestartStatus,
-    RevisionStatus,
-    RollbackStatus,
-)
+from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RevisionStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.view import BEFORE_TRAFFIC, View
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentteam_operator.api.status import Outcome, Phase, RevisionStatus, RolloutStatus, Transition
 from agentteam_operator.core.gates import Finding
-from agentteam_operator.core.state import RevisionObserved
+from agentteam_operator.core.observed import RevisionObserved
 from agentteam_operator.core.view import View
 
 

@@ -34,8 +34,8 @@ from agentteam_operator.core.counting import Colour, Mode, count
 from agentteam_operator.core.evidence import with_evidence
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
 from agentteam_operator.core.metric_verdict import UNREADABLE, Judgement, MetricVerdict
+from agentteam_operator.core.observed import Snapshot
 from agentteam_operator.core.quantities import QUANTITIES
-from agentteam_operator.core.state import Snapshot
 from agentteam_operator.core.words import quantity
 
 __all__ = [

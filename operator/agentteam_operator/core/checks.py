@@ -6,7 +6,7 @@ from agentteam_operator.api.hooks import Hook, HookStage
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.build import checks as build
-from agentteam_operator.core.state import JobObserved
+from agentteam_operator.core.observed import JobObserved
 from agentteam_operator.core.view import View
 
 CHECKED_AT_MOST = 3

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from agentteam_operator.api.status import ActionName, AgentTeamStatus, Condition, Orderer, Phase, TeamPhase
+from agentteam_operator.api.order_status import ActionName, Orderer
+from agentteam_operator.api.status import AgentTeamStatus, Condition, Phase, TeamPhase
 from agentteam_operator.core import damage, guarding, incidents, names, notices, progress
 from agentteam_operator.core.gates import Finding, intent
 from agentteam_operator.core.gates.asking import to_say
-from agentteam_operator.core.state import Observed
+from agentteam_operator.core.observed import Observed
 from agentteam_operator.core.view import View, stuck_words, unready_words
 from agentteam_operator.core.words import quantity, shortened
 

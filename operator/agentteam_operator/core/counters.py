@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 from agentteam_operator.core import histogram
+from agentteam_operator.core.observed import PodCounters
 from agentteam_operator.core.sequential import NONE, Tally
-from agentteam_operator.core.state import PodCounters
 
 MOST = float(2**40)
 """No pod has counted more runs, or been up for more seconds: that is 35 years at 1,000 a second. What says so is no

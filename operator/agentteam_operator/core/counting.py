@@ -18,8 +18,8 @@ from agentteam_operator.api.analysis_status import MOST_COUNTED, AnalysisStatus,
 from agentteam_operator.core import baselines, histogram
 from agentteam_operator.core.baselines import Baselines
 from agentteam_operator.core.counters import Counters, Increment
+from agentteam_operator.core.observed import Snapshot
 from agentteam_operator.core.sequential import Tally
-from agentteam_operator.core.state import Snapshot
 
 USUAL_QUANTILE = 0.95
 """Blue's 95th percentile is what a run usually takes at most."""

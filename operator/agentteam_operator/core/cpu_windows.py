@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.core.counters import is_plausible
-from agentteam_operator.core.state import CpuCounters, Snapshot
+from agentteam_operator.core.observed import CpuCounters, Snapshot
 
 WINDOW_SECONDS = 30.0
 

@@ -38,6 +38,7 @@ from agentteam_operator.core import (
     last_verdicts,
     notices,
     plan,
+    reached,
     round_starts,
     rounds,
     timing,
@@ -46,9 +47,10 @@ from agentteam_operator.core import (
 from agentteam_operator.core.adopt import adopted
 from agentteam_operator.core.beginning import begun, restarted_clock
 from agentteam_operator.core.conditions import summarize
-from agentteam_operator.core.entering import EFFECTS, checked_again
+from agentteam_operator.core.decision import Decision
+from agentteam_operator.core.entering import EFFECTS
 from agentteam_operator.core.gates import Finding, checks, intent, judgement, pods, traffic
-from agentteam_operator.core.state import Decision, Environment, Observed
+from agentteam_operator.core.observed import Environment, Observed
 from agentteam_operator.core.view import JUDGED, View
 
 Gate = Callable[[View], Finding | None]
@@ -265,7 +267,7 @@ def advance(view: View) -> View:
     gone: set[tuple[Phase | None, Phase]] = set()
     settings_unread = view.settings_unread
     while True:
-        view = _note_progress(view)
+        view = reached.noted(view)
         rules = (rule for rule in TRANSITIONS[view.phase] if not (settings_unread and rule.gate in _BY_SETTINGS))
         fired = next(((rule, found) for rule in rules if (found := rule.gate(view))), None)
         if fired is None or (view.phase, fired[0].to) in gone:
@@ -275,26 +277,6 @@ def advance(view: View) -> View:
         view = view.with_status(verdicts.record(view, rule.to, found)) if view.rollout else view
         view = view.with_status(last_verdicts.noted(view, rule.to, found)) if view.rollout else view
         view = _enter(view, rule.to, found)
-
-
-def _note_progress(view: View) -> View:
-    """Write down what was reached: the step's weight, from which its hold and the time for a verdict count.
-
-    And what blue had at most, so that whoever takes pods from it during the rollout doesn't keep them; and that pods
-    were asked after the switch which are gone: others are asked then, within the same deadline.
-    """
-    rollout = view.rollout
-    if rollout is None:
-        return view
-    update: dict[str, object] = {"weight": view.weight_percent}
-    if view.in_progress and view.blue:
-        update["base_replicas"] = max(rollout.base_replicas, view.blue.replicas)
-    reached = view.selects(None) and view.green_endpoints >= view.step.pods
-    if rollout.phase is Phase.SHIFTING and rollout.step_started_at is None and reached:
-        update["step_started_at"] = view.now
-        update["deadline"] = view.after(timing.step_seconds(view))
-    view = view.with_status(view.status.model_copy(update={"rollout": rollout.model_copy(update=update)}))
-    return checked_again(view) if view.phase is Phase.SETTLING and checks.asked_others(view) else view
 
 
 def _enter(view: View, to: Phase, found: Finding) -> View:

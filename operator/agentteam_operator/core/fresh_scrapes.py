@@ -12,7 +12,7 @@ from math import isfinite
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.metrics import AnalysisMetric, MetricName
 from agentteam_operator.core import limits
-from agentteam_operator.core.state import Snapshot
+from agentteam_operator.core.observed import Snapshot
 
 _OF_ONE_SCRAPE = {
     MetricName.MEMORY_UTILIZATION: limits.memory_shares,

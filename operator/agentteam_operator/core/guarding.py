@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from agentteam_operator.api.guard_status import GuardReason, GuardStatus
 from agentteam_operator.api.metrics import AnalysisMetric, MetricName
+from agentteam_operator.api.order_status import Orderer, RollbackStatus
 from agentteam_operator.api.rollout import DegradedAction
-from agentteam_operator.api.status import Orderer, Phase, RevisionStatus, RollbackStatus
+from agentteam_operator.api.status import Phase, RevisionStatus
 from agentteam_operator.core import evidence, names
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.guard import Alarm, GuardFinding, Guarding, GuardSettings, Health

@@ -19,7 +19,7 @@ from agentteam_operator.api.workload import (
     ServiceType,
 )
 from agentteam_operator.core import names
-from agentteam_operator.core.state import Manifest, Observed
+from agentteam_operator.core.observed import Manifest, Observed
 
 
 def spec_in_force(observed: Observed) -> AgentTeamSpec:

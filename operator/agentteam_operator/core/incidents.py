@@ -27,10 +27,11 @@ from datetime import datetime, timedelta
 
 from agentteam_operator.api.incident_status import MAX_DESCRIPTION_CHARACTERS, IncidentStatus, Severity
 from agentteam_operator.api.redaction import without_secrets
-from agentteam_operator.api.status import GateStatus, Phase, TeamPhase, Transition, Verdict
+from agentteam_operator.api.status import Phase, TeamPhase, Transition
 from agentteam_operator.core import guarding
 from agentteam_operator.core.gates import Finding
-from agentteam_operator.core.state import PodObserved, RevisionObserved
+from agentteam_operator.core.incident_evidence import last_words, of_gates
+from agentteam_operator.core.observed import PodObserved
 from agentteam_operator.core.verdicts import OFFLINE_SECONDS
 from agentteam_operator.core.view import View
 from agentteam_operator.core.words import quantity
@@ -45,8 +46,6 @@ CHOSEN = frozenset({"Superseded", "Aborted", "RolledBackByPerson"})
 """Reasons for which another revision serves that a person gave: they know."""
 
 _STEADY = frozenset({Phase.COMPLETED, Phase.ROLLED_BACK, Phase.FAILED})
-_PODS_WORDS = 3
-"""Pods whose last words are quoted; more say the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ def _given_up(view: View) -> _Fault | None:
         found=Finding(step.reason, step.message),
         said=f"{named(view, rollout.revision)} {came_to}",
         severity=_severity(view),
-        evidence=(*_of_gates(rollout.gates), *_last_words(view.green)),
+        evidence=(*of_gates(rollout.gates), *last_words(view.green)),
         of_rollout=True,
     )
 
@@ -170,7 +169,7 @@ def _nothing_serves(view: View) -> _Fault | None:
         found=Finding("NoReadyPods", f"none of {wanted} ready" if view.active else wanted),
         said=f"no pod of {named(view, revision)} is ready",
         severity=Severity.CRITICAL,
-        evidence=_last_words(view.active),
+        evidence=last_words(view.active),
     )
 
 
@@ -184,7 +183,7 @@ def _failing_more(view: View) -> _Fault | None:
         found=found,
         said=f"{named(view, held.revision)} serves, and fails more than before",
         severity=Severity.CRITICAL if guarding.is_gross(held) else Severity.WARNING,
-        evidence=_last_words(view.active),
+        evidence=last_words(view.active),
         of_guard=True,
     )
 
@@ -204,7 +203,7 @@ def _degraded(view: View) -> _Fault | None:
         found=Finding(status.reason, status.message),
         said=f"{named(view, revision)} serves, but is degraded",
         severity=_severity(view) if missing else Severity.WARNING,
-        evidence=_last_words(view.active),
+        evidence=last_words(view.active),
     )
 
 
@@ -282,21 +281,3 @@ def version_of(view: View, revision: str) -> str:
     if revision == view.observed.target:
         return view.spec.version
     return next((known.version for known in view.status.revisions if known.hash == revision), "")
-
-
-def _of_gates(gates: list[GateStatus]) -> Iterator[tuple[str, str]]:
-    """Each failed gate with what was measured."""
-    for gate in gates:
-        if gate.verdict is Verdict.FAILED and (gate.value or gate.threshold):
-            on = f" on {quantity(gate.samples, 'sample')}" if gate.samples else ""
-            line = f"gate {gate.name}: {gate.value or 'no value'} against {gate.threshold or 'no threshold'}{on}"
-            yield line, line
-
-
-def _last_words(revision: RevisionObserved | None) -> tuple[tuple[str, str], ...]:
-    """What the cluster says of the pods that aren't ready, and how their containers ended: each thing once."""
-    said: dict[str, str] = {}
-    for pod in revision.pods if revision else ():
-        if pod.message and not pod.ready:
-            said.setdefault(pod.message, f"pod {pod.name}: {without_secrets(pod.message)}")
-    return tuple((line, words) for words, line in said.items())[:_PODS_WORDS]

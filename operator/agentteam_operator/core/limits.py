@@ -15,7 +15,7 @@ from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import cpu_windows, histogram
 from agentteam_operator.core.counting import Colour, Mode
 from agentteam_operator.core.metric_verdict import NO_CONTROL, MetricVerdict, percent, seconds
-from agentteam_operator.core.state import PodCounters, Snapshot
+from agentteam_operator.core.observed import PodCounters, Snapshot
 from agentteam_operator.core.words import quantity
 
 

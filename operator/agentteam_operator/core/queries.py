@@ -14,7 +14,7 @@ from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import limits
 from agentteam_operator.core.limits import Reading
 from agentteam_operator.core.metric_verdict import UNREADABLE, MetricVerdict
-from agentteam_operator.core.state import QueryReading, Snapshot
+from agentteam_operator.core.observed import QueryReading, Snapshot
 from agentteam_operator.core.words import quantity
 
 NOT_ASKED = "NotAsked"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentteam_operator.core import checks, names
-from agentteam_operator.core.state import Refusal
+from agentteam_operator.core.observed import Refusal
 from agentteam_operator.core.view import View
 
 

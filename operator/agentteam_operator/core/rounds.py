@@ -14,8 +14,8 @@ from agentteam_operator.api.status import Phase, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.build import checks as build
 from agentteam_operator.core.gates.checks import has_ended
+from agentteam_operator.core.observed import JobObserved, RevisionObserved
 from agentteam_operator.core.round_evidence import with_round
-from agentteam_operator.core.state import JobObserved, RevisionObserved
 from agentteam_operator.core.view import View
 
 PHASES = frozenset({Phase.SHIFTING, Phase.WATCHING})

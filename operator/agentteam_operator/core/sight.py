@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from agentteam_operator.api.metrics import SEQUENTIAL, AnalysisMetric, MetricName
 from agentteam_operator.core.counters import Counters
 from agentteam_operator.core.counting import Colour, Mode
-from agentteam_operator.core.state import Snapshot
+from agentteam_operator.core.observed import Snapshot
 
 
 def unseen(

@@ -11,9 +11,9 @@ from agentteam_operator.core import analysis, checks, names, round_verdict, roun
 from agentteam_operator.core.gates import Finding, judgement
 from agentteam_operator.core.gates import checks as checks_gate
 from agentteam_operator.core.metric_verdict import NO_CONTROL, UNREADABLE
+from agentteam_operator.core.observed import PodObserved, RevisionObserved
 from agentteam_operator.core.queries import NOT_ASKED
 from agentteam_operator.core.round_verdict import STOOD_IN
-from agentteam_operator.core.state import PodObserved, RevisionObserved
 from agentteam_operator.core.view import JUDGED, View
 
 OFFLINE_SECONDS = 60

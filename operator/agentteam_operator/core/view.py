@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from agentteam_operator.api.order_status import ActionName
 from agentteam_operator.api.rollout import RolloutSettings, TrafficMode
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.api.status import ActionName, AgentTeamStatus, Outcome, Phase, RolloutStatus
+from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RolloutStatus
 from agentteam_operator.api.weights import nearest_green_pods
 from agentteam_operator.core import names
 from agentteam_operator.core.analysis import Judgement
-from agentteam_operator.core.state import Environment, JobObserved, Observed, PodObserved, RevisionObserved
+from agentteam_operator.core.observed import Environment, JobObserved, Observed, PodObserved, RevisionObserved
 
 AUTO_FIRST_STEP_SECONDS = 60
 """With automatic steps: how long one new pod serves beside the old ones."""

@@ -14,7 +14,7 @@ from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.actions import target_in_force
 from agentteam_operator.core.guard import GuardFinding
-from agentteam_operator.core.state import (
+from agentteam_operator.core.observed import (
     JobObserved,
     Manifest,
     Observed,

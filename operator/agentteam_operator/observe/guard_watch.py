@@ -18,7 +18,7 @@ from agentteam_operator.core import guard
 from agentteam_operator.core.guard import GuardFinding, Guarding, GuardState
 from agentteam_operator.core.sequential import NONE, Tally
 from agentteam_operator.observe.store import TeamKey
-from agentteam_operator.providers.prometheus import TeamPods
+from agentteam_operator.providers.prometheus_queries import TeamPods
 from agentteam_operator.providers.prometheus_runs import EndedRuns
 
 LOOK_SECONDS = 60.0

@@ -14,7 +14,7 @@ import yaml
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.guard import GuardFinding
-from agentteam_operator.core.state import Manifest, Observed, Snapshot
+from agentteam_operator.core.observed import Manifest, Observed, Snapshot
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.errors import KubeError, NotFound
 from agentteam_operator.kube.reader import KubeReader

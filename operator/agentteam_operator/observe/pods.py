@@ -8,7 +8,7 @@ from typing import Any
 
 from agentteam_operator.api.redaction import without_secrets
 from agentteam_operator.core import names
-from agentteam_operator.core.state import PodObserved
+from agentteam_operator.core.observed import PodObserved
 
 MAX_MESSAGE_CHARACTERS = 512
 ROUNDING_SECONDS = 1

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from agentteam_operator.api.promql import InvalidQueryError, parse_query
-from agentteam_operator.core.state import QueryReading
+from agentteam_operator.core.observed import QueryReading
 from agentteam_operator.observe.resting import rest
 from agentteam_operator.observe.store import TeamKey
 

@@ -16,7 +16,7 @@ from agentteam_operator.api.field_problems import FieldProblem, problems_of
 from agentteam_operator.api.revision import HASH_LENGTH, revision_hash
 from agentteam_operator.api.spec import AgentTeamSpec, RevisionSpec
 from agentteam_operator.api.validation import validate
-from agentteam_operator.core.state import Manifest
+from agentteam_operator.core.observed import Manifest
 
 _NAMES = {field.alias or name: name for name, field in AgentTeamSpec.model_fields.items()}
 _OF_THE_REVISION = frozenset(alias for alias, name in _NAMES.items() if name in RevisionSpec.model_fields)

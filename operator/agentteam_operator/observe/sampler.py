@@ -12,12 +12,12 @@ import structlog
 
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.core import names
-from agentteam_operator.core.state import QueryReading, Snapshot
+from agentteam_operator.core.observed import QueryReading, Snapshot
 from agentteam_operator.observe.pods import is_over
 from agentteam_operator.observe.query_sampler import QuerySampler, TeamQueries
 from agentteam_operator.observe.resting import rest
 from agentteam_operator.observe.store import Store, TeamKey
-from agentteam_operator.providers.prometheus import TeamPods
+from agentteam_operator.providers.prometheus_queries import TeamPods
 
 TOGETHER_SECONDS = 0.25
 """Teams that are due within this time of each other are read in one look."""

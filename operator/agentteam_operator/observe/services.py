@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agentteam_operator.core.state import Manifest, ServiceObserved
+from agentteam_operator.core.observed import Manifest, ServiceObserved
 from agentteam_operator.observe.claims import ObjectKey
 
 SERVICE_LABEL = "kubernetes.io/service-name"

@@ -16,7 +16,8 @@ from math import isfinite
 import structlog
 
 from agentteam_operator.core.sequential import NONE, Tally
-from agentteam_operator.providers.prometheus import Prometheus, QueryError, TeamKey, TeamPods, chunks, runs_query
+from agentteam_operator.providers.prometheus import Prometheus, QueryError
+from agentteam_operator.providers.prometheus_queries import TeamKey, TeamPods, chunks, runs_query
 from agentteam_operator.providers.prometheus_samples import (
     STATUSES,
     MalformedAnswerError,

@@ -14,8 +14,8 @@ from math import isfinite
 from agentteam_operator.api.metrics import MetricName
 from agentteam_operator.api.run_metrics import BOUND_STOPS, STOP_LABEL
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
+from agentteam_operator.core.observed import CpuCounters, PodCounters, QueryReading
 from agentteam_operator.core.quantities import QUANTITIES
-from agentteam_operator.core.state import CpuCounters, PodCounters, QueryReading
 
 STARTED = "autogen_runs_started_total"
 FINISHED = "autogen_runs_finished_total"

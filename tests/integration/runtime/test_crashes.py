@@ -18,7 +18,7 @@ from uuid import uuid4
 from agentteam_operator.apply import KubeWriter
 from agentteam_operator.core import names
 from agentteam_operator.core.guard import Guarding
-from agentteam_operator.core.state import Environment, Observed, Snapshot, TeamRef
+from agentteam_operator.core.observed import Environment, Observed, Snapshot, TeamRef
 from agentteam_operator.core.telling import Delivery, Notify
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import KubeClient, load_configuration

@@ -25,7 +25,8 @@ from agentteam_operator.core.build import (
     serviceaccount,
 )
 from agentteam_operator.core.build.diff import differs
-from agentteam_operator.core.state import EmitEvent, Manifest, TeamRef
+from agentteam_operator.core.decision import EmitEvent
+from agentteam_operator.core.observed import Manifest, TeamRef
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import MERGE_PATCH, KubeClient
 from agentteam_operator.kube.errors import Conflict, NamespaceEnding, NotFound, Retryable, Terminal

@@ -6,7 +6,7 @@ from typing import Any
 
 from agentteam_operator.api.revision import RevisionDocument, revision_document
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.core.state import TeamRef
+from agentteam_operator.core.observed import (TeamRef)
 
 TEAM = TeamRef(namespace="support", name="chat", uid="uid-of-chat", generation=1, resource_version="7")
 

@@ -8,7 +8,7 @@ import pytest
 from agentteam_operator.core import names
 from agentteam_operator.core.build import service
 from agentteam_operator.core.build.diff import differs
-from agentteam_operator.core.state import Manifest
+from agentteam_operator.core.observed import (Manifest)
 
 from tests.unit.build.teams import TEAM, spec_of
 

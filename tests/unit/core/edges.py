@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
-from agentteam_operator.api.status import ActionName, Phase, Verdict
+from agentteam_operator.api.order_status import ActionName
+from agentteam_operator.api.status import Phase, Verdict
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.metric_verdict import Judgement, MetricVerdict
 from agentteam_operator.core.view import View

@@ -23,7 +23,7 @@ from agentteam_operator.api.status import (
 )
 from agentteam_operator.core import names
 from agentteam_operator.core.analysis import Judgement, MetricVerdict
-from agentteam_operator.core.state import (
+from agentteam_operator.core.observed import (
     Environment,
     JobObserved,
     Observed,

@@ -6,16 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from agentteam_operator.api.order_status import ActionName, ActionStatus, RestartStatus, RollbackStatus
 from agentteam_operator.api.revision import restarted_hash
-from agentteam_operator.api.status import (
-    ActionName,
-    ActionStatus,
-    Outcome,
-    Phase,
-    RestartStatus,
-    RevisionStatus,
-    RollbackStatus,
-)
+from agentteam_operator.api.status import Outcome, Phase, RevisionStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.actions import heard
 from agentteam_operator.core.view import View

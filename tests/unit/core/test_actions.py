@@ -6,21 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from agentteam_operator.api.order_status import ActionName, RestartStatus, RollbackStatus
 from agentteam_operator.api.revision import restarted_hash
-from agentteam_operator.api.status import (
-    ActionName,
-    AgentTeamStatus,
-    Outcome,
-    Phase,
-    RestartStatus,
-    RollbackStatus,
-    Transition,
-)
+from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, Transition
 from agentteam_operator.core import names
 from agentteam_operator.core.actions import heard, target_in_force
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.decision import EmitEvent
 from agentteam_operator.core.plan import events
-from agentteam_operator.core.state import EmitEvent
 from agentteam_operator.core.view import IN_PROGRESS
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, OTHER, Situation, revision_of

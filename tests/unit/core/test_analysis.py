@@ -10,7 +10,7 @@ from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import analysis
 from agentteam_operator.core.analysis import Judgement, MetricVerdict, Mode
-from agentteam_operator.core.state import PodCounters, Snapshot
+from agentteam_operator.core.observed import PodCounters, Snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

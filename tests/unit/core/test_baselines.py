@@ -12,9 +12,9 @@ from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Phase, Verdict
 from agentteam_operator.core import analysis
 from agentteam_operator.core.analysis import Mode
+from agentteam_operator.core.observed import PodCounters, Snapshot
 from agentteam_operator.core.sequential import Tally
 from agentteam_operator.core.shares import without_each_pod
-from agentteam_operator.core.state import PodCounters, Snapshot
 from agentteam_operator.core.verdicts import _colour
 
 from tests.support.judging import BLUE, GREEN, NOW, Judging, colour, counters

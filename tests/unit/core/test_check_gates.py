@@ -9,7 +9,7 @@ import pytest
 from agentteam_operator.api.status import GateStatus, Phase, Verdict
 from agentteam_operator.core import names
 from agentteam_operator.core.gates import checks
-from agentteam_operator.core.state import JobObserved
+from agentteam_operator.core.observed import JobObserved
 from agentteam_operator.core.view import View
 
 from tests.unit.core.edges import Gate, seen

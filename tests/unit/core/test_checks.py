@@ -9,7 +9,8 @@ import pytest
 from agentteam_operator.api.status import Outcome, Phase, Verdict
 from agentteam_operator.core import checks, names, progress, timing
 from agentteam_operator.core.decide import advance, decide
-from agentteam_operator.core.state import CreateObject, JobObserved
+from agentteam_operator.core.decision import CreateObject
+from agentteam_operator.core.observed import JobObserved
 from agentteam_operator.core.verdicts import judge
 
 from tests.support.storing import can_be_stored

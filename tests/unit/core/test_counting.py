@@ -8,9 +8,9 @@ import pytest
 from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.core.analysis import Mode
 from agentteam_operator.core.counting import recent_blocks, recent_tally
+from agentteam_operator.core.observed import PodCounters, Snapshot
 from agentteam_operator.core.sequential import Tally
 from agentteam_operator.core.shares import without_each_pod
-from agentteam_operator.core.state import PodCounters, Snapshot
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,7 +9,8 @@ from agentteam_operator.api.revision import RevisionDocument, revision_document,
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus, Condition, Outcome, Phase, TeamPhase
 from agentteam_operator.core.decide import decide
-from agentteam_operator.core.state import CreateObject, DeleteObject, Observed, RevisionObserved
+from agentteam_operator.core.decision import CreateObject, DeleteObject
+from agentteam_operator.core.observed import Observed, RevisionObserved
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, SPEC, TEAM, pods, revision_of
 

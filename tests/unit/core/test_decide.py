@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from agentteam_operator.api.status import ActionName, Outcome, Phase, Verdict
+from agentteam_operator.api.order_status import ActionName
+from agentteam_operator.api.status import Outcome, Phase, Verdict
 from agentteam_operator.core import decide as module
 from agentteam_operator.core import names
 from agentteam_operator.core.decide import Rule, advance, decide
+from agentteam_operator.core.decision import Decision, DeleteObject
 from agentteam_operator.core.gates import Finding
-from agentteam_operator.core.state import Decision, DeleteObject, JobObserved
+from agentteam_operator.core.observed import JobObserved
 from agentteam_operator.core.view import View
 
 from tests.unit.core.edges import seen

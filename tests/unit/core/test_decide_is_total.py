@@ -7,17 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 from agentteam_operator.api.incident_status import DeliveryState, DeliveryStatus, NoticeKind, NoticeStatus
+from agentteam_operator.api.order_status import ActionName
 from agentteam_operator.api.rollout import TrafficMode
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.api.status import ActionName, AgentTeamStatus, Outcome, Phase, RevisionStatus, RolloutStatus
+from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RevisionStatus, RolloutStatus
 from agentteam_operator.core import names
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.decision import ApplyObject, CreateObject, DeleteObject, ScaleDeployment
 from agentteam_operator.core.guard import GuardFinding, Health
-from agentteam_operator.core.sequential import Tally
-from agentteam_operator.core.state import (
-    ApplyObject,
-    CreateObject,
-    DeleteObject,
+from agentteam_operator.core.observed import (
     Environment,
     JobObserved,
     Observed,
@@ -26,11 +24,11 @@ from agentteam_operator.core.state import (
     QueryReading,
     Refusal,
     RevisionObserved,
-    ScaleDeployment,
     ServiceObserved,
     Snapshot,
     TeamRef,
 )
+from agentteam_operator.core.sequential import Tally
 from agentteam_operator.core.telling import Delivery, NotifierFacts
 from agentteam_operator.core.view import IN_PROGRESS
 from hypothesis import given, settings

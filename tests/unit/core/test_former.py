@@ -9,8 +9,8 @@ import pytest
 from agentteam_operator.api.status import Phase, TeamPhase
 from agentteam_operator.core import timing
 from agentteam_operator.core.decide import advance, decide
+from agentteam_operator.core.decision import CreateObject
 from agentteam_operator.core.gates import intent
-from agentteam_operator.core.state import CreateObject
 
 from tests.unit.core.situations import CALM, ENVIRONMENT, NOW, Situation
 

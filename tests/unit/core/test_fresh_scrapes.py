@@ -9,7 +9,7 @@ from agentteam_operator.api.metrics import AnalysisMetric, MetricName
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import analysis
-from agentteam_operator.core.state import PodCounters
+from agentteam_operator.core.observed import PodCounters
 
 from tests.support.judging import Judging, counters
 

@@ -11,20 +11,14 @@ import pytest
 from agentteam_operator.api.guard_status import GuardReason, GuardStatus
 from agentteam_operator.api.incident_status import IncidentStatus, NoticeKind, Severity
 from agentteam_operator.api.metrics import AnalysisMetric
+from agentteam_operator.api.order_status import Orderer, RollbackStatus
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.api.status import (
-    AgentTeamStatus,
-    Orderer,
-    Outcome,
-    Phase,
-    RevisionStatus,
-    RollbackStatus,
-    TeamPhase,
-)
+from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RevisionStatus, TeamPhase
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.decision import Decision
 from agentteam_operator.core.guard import GuardFinding, Guarding, GuardSettings, Health
+from agentteam_operator.core.observed import Observed
 from agentteam_operator.core.sequential import Tally
-from agentteam_operator.core.state import Decision, Observed
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, OTHER, Situation, ago, revision_of
 

@@ -10,17 +10,9 @@ from agentteam_operator.api.status import Phase, TeamPhase
 from agentteam_operator.core import names
 from agentteam_operator.core.build import hpa, ingress, pdb, service
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.decision import ApplyObject, CreateObject, DeleteObject, EmitEvent, ScaleDeployment
 from agentteam_operator.core.held import spec_in_force
-from agentteam_operator.core.state import (
-    ApplyObject,
-    CreateObject,
-    DeleteObject,
-    EmitEvent,
-    Manifest,
-    Observed,
-    ScaleDeployment,
-    TeamRef,
-)
+from agentteam_operator.core.observed import Manifest, Observed, TeamRef
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, SPEC, TEAM
 

@@ -8,10 +8,12 @@ from datetime import timedelta
 
 import pytest
 from agentteam_operator.api.incident_status import DeliveryState, IncidentStatus, NoticeKind, Severity
-from agentteam_operator.api.status import AgentTeamStatus, Condition, GateStatus, Phase, RollbackStatus, Verdict
+from agentteam_operator.api.order_status import RollbackStatus
+from agentteam_operator.api.status import AgentTeamStatus, Condition, GateStatus, Phase, Verdict
 from agentteam_operator.core import incidents
 from agentteam_operator.core.decide import decide
-from agentteam_operator.core.state import Decision, EmitEvent, Observed, PodObserved, RevisionObserved
+from agentteam_operator.core.decision import Decision, EmitEvent
+from agentteam_operator.core.observed import Observed, PodObserved, RevisionObserved
 from agentteam_operator.core.telling import Delivery, NotifierFacts, Notify
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, OTHER, TEAM, Situation, ago, revision_of

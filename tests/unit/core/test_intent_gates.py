@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from agentteam_operator.api.field_problems import FieldProblem
-from agentteam_operator.api.status import ActionName, Outcome, Phase, RestartStatus, RollbackStatus
+from agentteam_operator.api.order_status import ActionName, RestartStatus, RollbackStatus
+from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core.gates import intent
 from agentteam_operator.core.view import View
 

@@ -10,8 +10,8 @@ from agentteam_operator.api.metrics import LATENCY_QUANTILES, AnalysisMetric, Me
 from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import MAX_GATES
 from agentteam_operator.core.analysis import DURATION_BOUNDS_SECONDS, Mode
+from agentteam_operator.core.observed import CpuCounters, PodCounters, QueryReading, Snapshot
 from agentteam_operator.core.quantities import QUANTITIES
-from agentteam_operator.core.state import CpuCounters, PodCounters, QueryReading, Snapshot
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from agentteam_operator.core.analysis import Judgement
 from agentteam_operator.core.evidence import ERRORS_AGAINST_BLUE, SLOWNESS_AGAINST_BLUE
-from agentteam_operator.core.state import PodCounters
+from agentteam_operator.core.observed import PodCounters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

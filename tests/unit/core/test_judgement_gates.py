@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from agentteam_operator.api.status import ActionName, Phase, Verdict
+from agentteam_operator.api.order_status import ActionName
+from agentteam_operator.api.status import Phase, Verdict
 from agentteam_operator.core.gates import asking, judgement
-from agentteam_operator.core.state import JobObserved
+from agentteam_operator.core.observed import JobObserved
 from agentteam_operator.core.view import View
 
 from tests.unit.core.edges import Gate, said_by, seen

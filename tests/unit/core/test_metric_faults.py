@@ -13,8 +13,8 @@ from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import analysis
 from agentteam_operator.core.analysis import Mode
+from agentteam_operator.core.observed import CpuCounters, PodCounters, QueryReading, Snapshot
 from agentteam_operator.core.quantities import QUANTITIES
-from agentteam_operator.core.state import CpuCounters, PodCounters, QueryReading, Snapshot
 
 from tests.support.judging import BLUE, GREEN, Judging, counters, of
 

@@ -9,9 +9,10 @@ from agentteam_operator.api.rollout import TrafficMode
 from agentteam_operator.api.status import Outcome, Phase, RevisionStatus, Transition, Verdict
 from agentteam_operator.core import history, names
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.decision import ApplyObject, CreateObject, ScaleDeployment
 from agentteam_operator.core.gates import judgement, pods
+from agentteam_operator.core.observed import Observed
 from agentteam_operator.core.plan import actions, children, revisions
-from agentteam_operator.core.state import ApplyObject, CreateObject, Observed, ScaleDeployment
 
 from tests.unit.core.situations import (
     BLUE,

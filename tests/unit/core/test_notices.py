@@ -18,7 +18,8 @@ from agentteam_operator.api.incident_status import (
 )
 from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core.decide import decide
-from agentteam_operator.core.state import Decision, EmitEvent, Environment, JobObserved
+from agentteam_operator.core.decision import Decision, EmitEvent
+from agentteam_operator.core.observed import Environment, JobObserved
 from agentteam_operator.core.telling import Delivery, NotifierFacts, Notify
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, Situation, ago, revision_of

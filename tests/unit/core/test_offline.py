@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from agentteam_operator.api.status import Phase
-from agentteam_operator.core.state import PodObserved, Snapshot
+from agentteam_operator.core.observed import PodObserved, Snapshot
 from agentteam_operator.core.verdicts import OFFLINE_SECONDS, judge
 from agentteam_operator.kube import resources
 from agentteam_operator.observe.pods import read_pod

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import names
+from agentteam_operator.core.decision import CreateObject
+from agentteam_operator.core.observed import JobObserved, RevisionObserved
 from agentteam_operator.core.plan import checks
-from agentteam_operator.core.state import CreateObject, JobObserved, RevisionObserved
 from agentteam_operator.core.view import View
 
 from tests.unit.core.edges import seen

@@ -10,8 +10,9 @@ import pytest
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import names
+from agentteam_operator.core.decision import Action, ApplyObject, CreateObject, DeleteObject
+from agentteam_operator.core.observed import JobObserved
 from agentteam_operator.core.plan import children
-from agentteam_operator.core.state import Action, ApplyObject, CreateObject, DeleteObject, JobObserved
 from agentteam_operator.core.view import View
 
 from tests.unit.core.edges import seen

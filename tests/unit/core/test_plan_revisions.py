@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from agentteam_operator.api.order_status import RestartStatus
 from agentteam_operator.api.revision import revision_document, revision_hash
 from agentteam_operator.api.spec import AgentTeamSpec
-from agentteam_operator.api.status import Outcome, Phase, RestartStatus
+from agentteam_operator.api.status import Outcome, Phase
+from agentteam_operator.core.decision import CreateObject, DeleteObject, ScaleDeployment
+from agentteam_operator.core.observed import RevisionObserved
 from agentteam_operator.core.plan import revisions
-from agentteam_operator.core.state import CreateObject, DeleteObject, RevisionObserved, ScaleDeployment
 from agentteam_operator.core.view import View
 
 from tests.unit.core.edges import seen

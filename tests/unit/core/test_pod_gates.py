@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core.gates import Finding, checks, pods, traffic
-from agentteam_operator.core.state import JobObserved, RevisionObserved
+from agentteam_operator.core.observed import JobObserved, RevisionObserved
 from agentteam_operator.core.view import View
 
 from tests.unit.core.situations import BLUE, CALM, GREEN, OTHER, Situation, ago, revision_of

@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from agentteam_operator.api.status import ActionName, AgentTeamStatus, Phase, Transition
+from agentteam_operator.api.order_status import ActionName
+from agentteam_operator.api.status import AgentTeamStatus, Phase, Transition
 from agentteam_operator.core import names, progress, timing
 from agentteam_operator.core.checks import CHECKED_AT_MOST
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.decision import CreateObject, DeleteObject, EmitEvent
 from agentteam_operator.core.gates import checks, pods
+from agentteam_operator.core.observed import JobObserved, Manifest
 from agentteam_operator.core.plan import children, events
-from agentteam_operator.core.state import CreateObject, DeleteObject, EmitEvent, JobObserved, Manifest
 from agentteam_operator.core.view import View
 
 from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, NOW, TEAM, TESTED, Situation, ago, revision_of

@@ -12,7 +12,7 @@ from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core import analysis
 from agentteam_operator.core.analysis import Judgement, Mode
-from agentteam_operator.core.state import QueryReading, Snapshot
+from agentteam_operator.core.observed import QueryReading, Snapshot
 
 from tests.support.judging import BLUE, GREEN, Judging, counters, of
 

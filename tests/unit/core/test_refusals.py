@@ -8,7 +8,7 @@ import pytest
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import progress
 from agentteam_operator.core.gates import checks, pods
-from agentteam_operator.core.state import Refusal
+from agentteam_operator.core.observed import Refusal
 
 from tests.unit.core.situations import CALM, GREEN, OTHER, TEAM, Situation
 

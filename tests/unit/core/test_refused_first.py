@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import names, refusals
-from agentteam_operator.core.state import Refusal
+from agentteam_operator.core.observed import Refusal
 
 from tests.unit.core.situations import CALM, GREEN, TEAM
 

@@ -10,8 +10,8 @@ from agentteam_operator.api.analysis_status import AnalysisStatus
 from agentteam_operator.api.metrics import AnalysisMetric, MetricName
 from agentteam_operator.api.status import Verdict
 from agentteam_operator.core.analysis import MetricVerdict, Mode
+from agentteam_operator.core.observed import PodCounters
 from agentteam_operator.core.shares import MOST_GONE_PODS
-from agentteam_operator.core.state import PodCounters
 
 from tests.support.averaging import Averaging, Runs
 from tests.support.judging import GREEN, Judging, counters, of

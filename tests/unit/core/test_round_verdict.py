@@ -14,9 +14,9 @@ from agentteam_operator.core import evidence, names
 from agentteam_operator.core.analysis import Judgement, MetricVerdict
 from agentteam_operator.core.decide import advance
 from agentteam_operator.core.gates import judgement
+from agentteam_operator.core.observed import PodObserved, Snapshot
 from agentteam_operator.core.pairs import PairsObserved
 from agentteam_operator.core.round_verdict import log_threshold, metrics_settings, rounds_verdict, stands_in, weighed
-from agentteam_operator.core.state import PodObserved, Snapshot
 from agentteam_operator.core.verdicts import judge
 
 from tests.unit.core.situations import ENVIRONMENT, GREEN, ago, revision_of

@@ -14,9 +14,10 @@ from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
 from agentteam_operator.core import names, rounds, timing
 from agentteam_operator.core.analysis import Judgement, MetricVerdict
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.decision import CreateObject, DeleteObject
+from agentteam_operator.core.observed import JobObserved, PodCounters, Snapshot
 from agentteam_operator.core.pairs import PairsObserved
 from agentteam_operator.core.round_starts import PAUSE_SECONDS, update
-from agentteam_operator.core.state import CreateObject, DeleteObject, JobObserved, PodCounters, Snapshot
 from agentteam_operator.core.verdicts import judge
 
 from tests.unit.core.situations import (

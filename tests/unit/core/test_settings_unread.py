@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from agentteam_operator.api.status import ActionName, Phase
+from agentteam_operator.api.order_status import ActionName
+from agentteam_operator.api.status import Phase
 from agentteam_operator.core import names, timing
 from agentteam_operator.core.decide import decide
-from agentteam_operator.core.state import CreateObject, Decision, JobObserved
+from agentteam_operator.core.decision import CreateObject, Decision
+from agentteam_operator.core.observed import JobObserved
 
 from tests.unit.core.situations import CALM, ENVIRONMENT, GREEN, NOW, TESTED, Situation, ago, revision_of
 

@@ -8,7 +8,7 @@ import pytest
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
 from agentteam_operator.core.decide import advance, decide
 from agentteam_operator.core.gates import judgement
-from agentteam_operator.core.state import RevisionObserved
+from agentteam_operator.core.observed import RevisionObserved
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, Situation, revision_of, verdict
 

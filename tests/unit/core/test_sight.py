@@ -12,7 +12,7 @@ from agentteam_operator.api.rollout import AnalysisSettings
 from agentteam_operator.api.status import Phase, Verdict
 from agentteam_operator.core import analysis
 from agentteam_operator.core.analysis import Mode
-from agentteam_operator.core.state import PodCounters, Snapshot
+from agentteam_operator.core.observed import PodCounters, Snapshot
 from agentteam_operator.core.verdicts import judge
 
 from tests.support.judging import BLUE as BLUES

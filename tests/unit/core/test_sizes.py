@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core.decide import decide
-from agentteam_operator.core.state import Decision, ScaleDeployment
+from agentteam_operator.core.decision import Decision, ScaleDeployment
 from agentteam_operator.core.view import IN_PROGRESS
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, NOW, TEAM, Situation, revision_of

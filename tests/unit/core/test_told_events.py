@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from agentteam_operator.api.incident_status import DeliveryState, DeliveryStatus, NoticeKind, NoticeStatus
-from agentteam_operator.api.status import ActionName, ActionStatus, Condition, Phase, Transition
+from agentteam_operator.api.order_status import ActionName, ActionStatus
+from agentteam_operator.api.status import Condition, Phase, Transition
 from agentteam_operator.core import notices
+from agentteam_operator.core.decision import EmitEvent
 from agentteam_operator.core.plan import events
 from agentteam_operator.core.plan import notices as plan_notices
-from agentteam_operator.core.state import EmitEvent
 from agentteam_operator.core.telling import Notify
 
 from tests.unit.core.edges import seen

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from agentteam_operator.api.field_problems import FieldProblem
-from agentteam_operator.api.status import ActionName, Outcome, Phase, Verdict
+from agentteam_operator.api.order_status import ActionName
+from agentteam_operator.api.status import Outcome, Phase, Verdict
 from agentteam_operator.core import actions, names
 from agentteam_operator.core.decide import TRANSITIONS, Rule, advance, decide
-from agentteam_operator.core.state import DeleteObject, JobObserved, Refusal
+from agentteam_operator.core.decision import DeleteObject
+from agentteam_operator.core.observed import JobObserved, Refusal
 
 from tests.unit.core.situations import (
     BLUE,

@@ -10,7 +10,7 @@ import pytest
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
 from agentteam_operator.core.decide import advance, decide
 from agentteam_operator.core.gates import asking, judgement
-from agentteam_operator.core.state import QueryReading, Snapshot
+from agentteam_operator.core.observed import QueryReading, Snapshot
 
 from tests.unit.core.situations import (
     BLUE,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from agentteam_operator.api.analysis_status import AnalysisStatus, ColourCounts
 from agentteam_operator.api.status import GateStatus, Phase, Verdict
-from agentteam_operator.core.state import Snapshot
+from agentteam_operator.core.observed import Snapshot
 from agentteam_operator.core.verdicts import judge
 
 from tests.unit.core.situations import CALM, NOW, Situation, ago

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from agentteam_operator.core import sequential
 from agentteam_operator.core.evidence import ERRORS_AGAINST_BLUE
+from agentteam_operator.core.observed import PodCounters
 from agentteam_operator.core.sequential import Tally
-from agentteam_operator.core.state import PodCounters
 
 from tests.judgement.eprocess import FORMS, NULLS, Blocks, Null, dispersions, log_evidence
 from tests.support.judging import Judging, counters

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from agentteam_operator.api.incident_status import DeliveryStatus, NoticeKind, NoticeStatus, Severity
-from agentteam_operator.core.state import TeamRef
+from agentteam_operator.core.observed import TeamRef
 from agentteam_operator.providers.notifications.channels import Channel, DeliveryError, Told, channel_of
 from agentteam_operator.providers.notifications.config import NotifierConfig
 from aiohttp import web

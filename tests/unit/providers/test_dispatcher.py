@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from agentteam_operator.api.incident_status import DeliveryState, DeliveryStatus, NoticeKind, NoticeStatus
-from agentteam_operator.core.state import TeamRef
+from agentteam_operator.core.observed import TeamRef
 from agentteam_operator.core.telling import Notify
 from agentteam_operator.metrics import Metrics
 from agentteam_operator.providers.notifications import dispatcher as module

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from agentteam_operator.api.metrics import MetricName
+from agentteam_operator.core.observed import CpuCounters, QueryReading
 from agentteam_operator.core.quantities import QUANTITIES
-from agentteam_operator.core.state import CpuCounters, QueryReading
-from agentteam_operator.providers.prometheus import MAX_NUMBER_BYTES, Prometheus, PrometheusConfig, TeamPods, query_of
+from agentteam_operator.providers.prometheus import MAX_NUMBER_BYTES, Prometheus, PrometheusConfig
+from agentteam_operator.providers.prometheus_queries import TeamPods, query_of
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 

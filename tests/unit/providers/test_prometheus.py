@@ -14,15 +14,9 @@ from typing import Any
 
 import pytest
 from agentteam_operator.core.histogram import DURATION_BOUNDS_SECONDS
-from agentteam_operator.core.state import PodCounters
-from agentteam_operator.providers.prometheus import (
-    MAX_QUERY_BYTES,
-    Prometheus,
-    PrometheusConfig,
-    TeamPods,
-    chunks,
-    query_of,
-)
+from agentteam_operator.core.observed import PodCounters
+from agentteam_operator.providers.prometheus import Prometheus, PrometheusConfig
+from agentteam_operator.providers.prometheus_queries import MAX_QUERY_BYTES, TeamPods, chunks, query_of
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 

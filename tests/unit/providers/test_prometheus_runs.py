@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from agentteam_operator.core.sequential import NONE, Tally
-from agentteam_operator.providers.prometheus import Prometheus, PrometheusConfig, TeamPods, runs_query
+from agentteam_operator.providers.prometheus import Prometheus, PrometheusConfig
+from agentteam_operator.providers.prometheus_queries import TeamPods, runs_query
 from agentteam_operator.providers.prometheus_runs import (
     DAY_SECONDS,
     LAG_SECONDS,

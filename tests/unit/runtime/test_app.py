@@ -7,7 +7,7 @@ from typing import Any
 
 from agentteam_operator.api.incident_status import DeliveryStatus, NoticeKind, NoticeStatus
 from agentteam_operator.app import App
-from agentteam_operator.core.state import TeamRef
+from agentteam_operator.core.observed import TeamRef
 from agentteam_operator.core.telling import Notify
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import KubeClient

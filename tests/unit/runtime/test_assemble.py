@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from agentteam_operator.core import names
-from agentteam_operator.core.state import JobObserved, Observed
+from agentteam_operator.core.observed import JobObserved, Observed
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.resources import Resource
 from agentteam_operator.observe.assemble import UnknownStatus, assemble

@@ -9,18 +9,16 @@ import pytest
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.apply.execute import MAX_REFUSAL_CHARACTERS, Executed, execute
-from agentteam_operator.core.state import (
+from agentteam_operator.core.decision import (
     Action,
     ApplyObject,
     CreateObject,
     Decision,
     DeleteObject,
     EmitEvent,
-    Manifest,
-    Observed,
     ScaleDeployment,
-    TeamRef,
 )
+from agentteam_operator.core.observed import Manifest, Observed, TeamRef
 from agentteam_operator.core.telling import Delivery, Notify
 from agentteam_operator.kube.errors import Conflict, KubeError, Retryable, Terminal
 from agentteam_operator.kube.resources import Resource

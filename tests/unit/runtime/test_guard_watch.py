@@ -11,7 +11,7 @@ from agentteam_operator.core.guard import FEWEST_LOOKS, Alarm, Guarding, GuardSe
 from agentteam_operator.core.sequential import Tally
 from agentteam_operator.observe.guard_watch import PAST_LOOKS, PAST_LOOKS_OF_YOUNG, PASTS_AT_ONCE, GuardWatch
 from agentteam_operator.observe.store import TeamKey
-from agentteam_operator.providers.prometheus import TeamPods
+from agentteam_operator.providers.prometheus_queries import TeamPods
 from agentteam_operator.providers.prometheus_runs import EndedRuns
 from agentteam_operator.settings import Settings
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from agentteam_operator.core import names
-from agentteam_operator.core.state import Snapshot
+from agentteam_operator.core.observed import Snapshot
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.client import KubeClient
 from agentteam_operator.kube.errors import Retryable

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from agentteam_operator.api.promql import Query
 from agentteam_operator.api.rollout import AnalysisSettings
-from agentteam_operator.core.state import QueryReading, Snapshot
+from agentteam_operator.core.observed import QueryReading, Snapshot
 from agentteam_operator.kube.resources import POD
 from agentteam_operator.observe.query_sampler import QUERIES_OF_TEAM_AT_ONCE, QuerySampler, TeamQueries
 from agentteam_operator.observe.sampler import Sampler, sampling_of
 from agentteam_operator.observe.store import Store, TeamKey
-from agentteam_operator.providers.prometheus import TeamPods
+from agentteam_operator.providers.prometheus_queries import TeamPods
 
 from tests.support.waiting import eventually, settle
 from tests.unit.runtime import objects

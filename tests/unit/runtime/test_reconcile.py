@@ -10,21 +10,17 @@ from agentteam_operator import reconcile
 from agentteam_operator.api.incident_status import NoticeKind, NoticeStatus
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus, Phase, RolloutStatus, Transition
-from agentteam_operator.core.guard import Guarding, GuardSettings
-from agentteam_operator.core.state import (
+from agentteam_operator.core.decision import (
     Action,
     ApplyObject,
     CreateObject,
     Decision,
     DeleteObject,
     EmitEvent,
-    Environment,
-    Manifest,
-    Observed,
-    Refusal,
     ScaleDeployment,
-    TeamRef,
 )
+from agentteam_operator.core.guard import Guarding, GuardSettings
+from agentteam_operator.core.observed import Environment, Manifest, Observed, Refusal, TeamRef
 from agentteam_operator.core.telling import Delivery, Notify
 from agentteam_operator.kube import errors
 from agentteam_operator.kube.resources import Resource

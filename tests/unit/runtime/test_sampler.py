@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
-from agentteam_operator.core.state import QueryReading, Snapshot
+from agentteam_operator.core.observed import QueryReading, Snapshot
 from agentteam_operator.kube.resources import POD
 from agentteam_operator.observe.sampler import Sampler, Sampling
 from agentteam_operator.observe.store import Store, TeamKey
-from agentteam_operator.providers.prometheus import TeamPods
+from agentteam_operator.providers.prometheus_queries import TeamPods
 
 from tests.support.waiting import eventually, settle
 from tests.unit.runtime import objects

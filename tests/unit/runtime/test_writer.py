@@ -13,7 +13,8 @@ from agentteam_operator.apply import writer as apply_writer
 from agentteam_operator.apply.execute import NameConflict
 from agentteam_operator.apply.writer import KubeWriter
 from agentteam_operator.core import names
-from agentteam_operator.core.state import EmitEvent, TeamRef
+from agentteam_operator.core.decision import EmitEvent
+from agentteam_operator.core.observed import TeamRef
 from agentteam_operator.kube import resources
 from agentteam_operator.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, Retryable, Terminal
 from agentteam_operator.kube.resources import Resource

@@ -11,7 +11,7 @@ from agentteam_operator.api.revision import RevisionDocument
 from agentteam_operator.api.rollout import HealthGate
 from agentteam_operator.core import names
 from agentteam_operator.core.build import common, job
-from agentteam_operator.core.state import Manifest, TeamRef
+from agentteam_operator.core.observed import (Manifest, TeamRef)
 
 HEALTH_TIMEOUT_SECONDS = 10
 """Longest time for one pod's answer to one health check."""

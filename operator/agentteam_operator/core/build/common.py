@@ -13,7 +13,7 @@ from typing import Any
 
 from agentteam_operator.api.revision import RevisionDocument
 from agentteam_operator.core import names
-from agentteam_operator.core.state import Manifest, TeamRef
+from agentteam_operator.core.observed import (Manifest, TeamRef)
 
 POD_USER_ID = 65532
 """The image's user: neither root nor anyone on the node."""

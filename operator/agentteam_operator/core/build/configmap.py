@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentteam_operator.api.revision import RevisionDocument
 from agentteam_operator.core import names
 from agentteam_operator.core.build import common
-from agentteam_operator.core.state import Manifest, TeamRef
+from agentteam_operator.core.observed import (Manifest, TeamRef)
 
 
 def build(team: TeamRef, document: RevisionDocument) -> Manifest:

@@ -8,7 +8,7 @@ from agentteam_operator.api.pod import LivenessProbe, ReadinessProbe, StartupPro
 from agentteam_operator.api.revision import RevisionDocument
 from agentteam_operator.core import names
 from agentteam_operator.core.build import common
-from agentteam_operator.core.state import Manifest, TeamRef
+from agentteam_operator.core.observed import (Manifest, TeamRef)
 
 CONFIG_VOLUME = "agentteam-config"
 TEMP_VOLUME = "agentteam-tmp"

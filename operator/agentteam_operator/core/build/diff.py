@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentteam_operator.core import names
-from agentteam_operator.core.state import Manifest
+from agentteam_operator.core.observed import (Manifest)
 
 _WHOLE = frozenset({"selector", "matchLabels"})
 """Maps that mean another thing when someone adds an entry: compared as a whole, not only in what we set."""

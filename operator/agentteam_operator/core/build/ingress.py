@@ -7,7 +7,7 @@ from typing import Any
 from agentteam_operator.api.workload import IngressSettings
 from agentteam_operator.core import names
 from agentteam_operator.core.build import common
-from agentteam_operator.core.state import Manifest, TeamRef
+from agentteam_operator.core.observed import (Manifest, TeamRef)
 
 
 def build(team: TeamRef, settings: IngressSettings) -> Manifest:

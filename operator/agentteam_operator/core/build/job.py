@@ -8,7 +8,7 @@ from typing import Any
 from agentteam_operator.api.revision import RevisionDocument
 from agentteam_operator.core import names
 from agentteam_operator.core.build import common
-from agentteam_operator.core.state import Manifest, TeamRef
+from agentteam_operator.core.observed import (Manifest, TeamRef)
 
 KEEP_FINISHED_SECONDS = 86_400
 """A Job that failed can be looked at for a day, unless the next rollout clears it away before."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.core import names
 from agentteam_operator.core.build import common
-from agentteam_operator.core.state import Manifest, TeamRef
+from agentteam_operator.core.observed import (Manifest, TeamRef)
 
 
 def build(team: TeamRef, revision: str, spec: AgentTeamSpec) -> Manifest:

@@ -8,7 +8,7 @@ from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.workload import ServiceType
 from agentteam_operator.core import names
 from agentteam_operator.core.build import common
-from agentteam_operator.core.state import Manifest, TeamRef
+from agentteam_operator.core.observed import (Manifest, TeamRef)
 
 
 def build(team: TeamRef, spec: AgentTeamSpec, *, selector: Mapping[str, str], preview: bool = False) -> Manifest:

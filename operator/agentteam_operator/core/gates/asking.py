@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from agentteam_operator.api.status import ActionName, Phase
+from agentteam_operator.api.order_status import ActionName
+from agentteam_operator.api.status import Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.view import View

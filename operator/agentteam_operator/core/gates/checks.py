@@ -8,7 +8,7 @@ from agentteam_operator.core import checks, names, refusals
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.asking import asking
 from agentteam_operator.core.gates.pods import HOPELESS, ready, recovered
-from agentteam_operator.core.state import JobObserved
+from agentteam_operator.core.observed import JobObserved
 from agentteam_operator.core.view import View
 
 _FAILED = {names.CHECK_HEALTH: "HealthCheckFailed", names.CHECK_CONVERSATIONS: "ConversationsFailed"}

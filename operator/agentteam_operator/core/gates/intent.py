@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agentteam_operator.api.status import ActionName, Orderer, Outcome, Phase
+from agentteam_operator.api.order_status import ActionName, Orderer
+from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.asking import PAUSED, asking
 from agentteam_operator.core.view import View

@@ -6,7 +6,7 @@ from agentteam_operator.api.revision import EXIT_CONFIG
 from agentteam_operator.core import refusals
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.intent import refused_for_now
-from agentteam_operator.core.state import PodObserved
+from agentteam_operator.core.observed import PodObserved
 from agentteam_operator.core.view import JUDGED, View, unready_words
 from agentteam_operator.core.words import quantity
 

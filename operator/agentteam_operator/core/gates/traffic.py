@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.pods import not_ready_in_time, ready
-from agentteam_operator.core.state import PodObserved, RevisionObserved
+from agentteam_operator.core.observed import PodObserved, RevisionObserved
 from agentteam_operator.core.view import STARTING, View, unready_words
 
 REPLACED_WITHIN_SECONDS = 60

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agentteam_operator.core.decision import Action
 from agentteam_operator.core.plan import checks, children, events, notices, revisions
-from agentteam_operator.core.state import Action
 from agentteam_operator.core.view import View
 
 

@@ -9,8 +9,9 @@ from agentteam_operator.api.revision import RevisionDocument
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import checks, names, rounds
 from agentteam_operator.core.build import checks as build
+from agentteam_operator.core.decision import Action, CreateObject
+from agentteam_operator.core.observed import Manifest, RevisionObserved
 from agentteam_operator.core.plan.revisions import document_of
-from agentteam_operator.core.state import Action, CreateObject, Manifest, RevisionObserved
 from agentteam_operator.core.view import BEFORE_TRAFFIC, View
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import names
 from agentteam_operator.core.build import diff, hpa, ingress, pdb, podmonitor, service, serviceaccount
+from agentteam_operator.core.decision import Action, ApplyObject, CreateObject, DeleteObject
+from agentteam_operator.core.observed import Manifest
 from agentteam_operator.core.plan import checks
 from agentteam_operator.core.plan.revisions import wanted_sizes
-from agentteam_operator.core.state import Action, ApplyObject, CreateObject, DeleteObject, Manifest
 from agentteam_operator.core.view import JUDGED, View
 
 _BOTH_SERVE = frozenset({Phase.SHIFTING, Phase.WATCHING, Phase.AWAITING_PROMOTION, Phase.SWITCHING})

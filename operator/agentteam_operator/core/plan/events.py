@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from agentteam_operator.api.status import Phase, Transition
-from agentteam_operator.core.state import Action, EmitEvent
+from agentteam_operator.core.decision import Action, EmitEvent
 from agentteam_operator.core.view import View
 
 EVENT_MEMORY = timedelta(minutes=10)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from agentteam_operator.api.incident_status import DeliveryState, NoticeKind, NoticeStatus
 from agentteam_operator.core import notices
+from agentteam_operator.core.decision import Action, EmitEvent
 from agentteam_operator.core.incidents import digest
 from agentteam_operator.core.plan.events import EVENT_MEMORY
-from agentteam_operator.core.state import Action, EmitEvent
 from agentteam_operator.core.telling import Notify
 from agentteam_operator.core.view import View
 

@@ -11,7 +11,8 @@ from agentteam_operator.api.spec import RevisionSpec
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import history, names
 from agentteam_operator.core.build import configmap, deployment
-from agentteam_operator.core.state import Action, CreateObject, DeleteObject, RevisionObserved, ScaleDeployment
+from agentteam_operator.core.decision import Action, CreateObject, DeleteObject, ScaleDeployment
+from agentteam_operator.core.observed import RevisionObserved
 from agentteam_operator.core.view import View
 
 

@@ -19,7 +19,7 @@ import aiohttp
 from yarl import URL
 
 from agentteam_operator.api.incident_status import NoticeKind, NoticeStatus, Severity
-from agentteam_operator.core.state import TeamRef
+from agentteam_operator.core.observed import TeamRef
 from agentteam_operator.providers import unreachable
 from agentteam_operator.providers.notifications.config import (
     AlertmanagerConfig,

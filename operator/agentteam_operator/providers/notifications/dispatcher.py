@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from agentteam_operator.api.incident_status import DeliveryState
-from agentteam_operator.core.state import TeamRef
+from agentteam_operator.core.observed import TeamRef
 from agentteam_operator.core.telling import Delivery, Notify
 from agentteam_operator.metrics import Metrics
 from agentteam_operator.providers.notifications.channels import FIRING, Channel, DeliveryError, Told

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from agentteam_operator.api.incident_status import DeliveryState, NoticeKind, NoticeStatus
-from agentteam_operator.core.state import TeamRef
+from agentteam_operator.core.observed import TeamRef
 from agentteam_operator.core.telling import Delivery, Notify
 
 RECORD_AFTER = timedelta(seconds=5)

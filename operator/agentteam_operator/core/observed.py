@@ -1,4 +1,4 @@
-"""What a tick knows (`Observed`) and what it answers (`Decision`): the vocabulary of the pure core.
+"""What a tick knows: one team, and all of the cluster and of its metrics that decisions about it rest on.
 
 All times are aware datetimes in UTC; all durations are seconds. Everything is immutable.
 """
@@ -13,9 +13,9 @@ from typing import Any
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus
 from agentteam_operator.api.validation import FieldProblem
-from agentteam_operator.core.guard import GuardFinding, Guarding
+from agentteam_operator.core.guard import GuardFinding
 from agentteam_operator.core.pairs import PairsObserved
-from agentteam_operator.core.telling import Delivery, NotifierFacts, Notify
+from agentteam_operator.core.telling import Delivery, NotifierFacts
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as plain JSON."""
@@ -245,73 +245,3 @@ class Observed:
     """How notices were delivered, as far as this process knows and the status may not yet."""
     live: bool = False
     """True when read from the API server for this tick, rather than from the watch cache."""
-
-
-@dataclass(frozen=True, slots=True)
-class ApplyObject:
-    """Server-side apply of a child that may change in place."""
-
-    manifest: Manifest
-    resource_version: str = ""
-    """Precondition; empty for none."""
-
-
-@dataclass(frozen=True, slots=True)
-class CreateObject:
-    """Create once, never touched again (Deployment, ConfigMap, Job); "already exists" is success if it is ours."""
-
-    manifest: Manifest
-
-
-@dataclass(frozen=True, slots=True)
-class ScaleDeployment:
-    """Set `spec.replicas` through the scale subresource."""
-
-    name: str
-    replicas: int
-    resource_version: str
-    """Precondition: the Deployment's, as seen by the decision."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteObject:
-    """Delete one child by identity."""
-
-    api_version: str
-    kind: str
-    name: str
-    uid: str
-    """Precondition: never a namesake made in the meantime."""
-
-
-@dataclass(frozen=True, slots=True)
-class EmitEvent:
-    """A core/v1 Event about the team, told once: its name is derived from what it tells."""
-
-    key: str
-    """Unique for what it tells: the Event's name comes from it, so that telling twice is refused by the API server.
-    A decision repeats its recent events; the writer remembers the keys it has told and skips them."""
-    type: str
-    """Normal or Warning."""
-    reason: str
-    message: str
-    at: datetime
-
-
-Action = ApplyObject | CreateObject | ScaleDeployment | DeleteObject | EmitEvent | Notify
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What one tick wants: status first, for intent is persisted before its effect; then the actions in order."""
-
-    status: AgentTeamStatus
-    actions: tuple[Action, ...] = ()
-    needs_live_read: bool = False
-    """True when an action can't be taken back: decide again on a live read before acting."""
-    requeue_after_seconds: float | None = None
-    """When to look again without being woken; None when only an event can change anything."""
-    sampling: bool = False
-    """True while the team's metrics are wanted at each interval."""
-    guarding: Guarding | None = None
-    """What the guard is to watch; None for nothing."""
