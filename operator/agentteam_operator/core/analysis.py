@@ -92,7 +92,7 @@ def remembered(
     is_new = snapshot is not None and (state.last_sample_at is None or snapshot.at > state.last_sample_at)
     if snapshot is not None and is_new:
         state = _after_look(settings, state, snapshot, blue=blue, green=green, mode=mode)
-        state = _after_readings(looked_at, state, settings, snapshot, green=green, mode=mode)
+        state = _after_readings(looked_at, state, settings, snapshot, blue=blue, green=green, mode=mode)
     return queries.after_look(settings, state, snapshot)
 
 
@@ -131,6 +131,7 @@ def _after_readings(
     settings: AnalysisSettings,
     snapshot: Snapshot,
     *,
+    blue: Colour,
     green: Colour,
     mode: Mode,
 ) -> AnalysisStatus:
@@ -147,7 +148,7 @@ def _after_readings(
         state, news[MetricName.CPU_UTILIZATION] = cpu_windows.after_look(state, snapshot, green.pods)
     for metric in settings.metrics:
         if metric.query is None and metric.name not in SEQUENTIAL and news.get(metric.name, True):
-            reading = _reading(metric, settings, state, snapshot, green=green, mode=mode)
+            reading = _reading(metric, settings, state, snapshot, blue=blue, green=green, mode=mode)
             state = limits.counted(state, metric.name, reading)
     return state
 
@@ -171,7 +172,9 @@ def _verdict(
     elif metric.name in QUANTITIES:
         found = averages.average(metric, settings, state, blue=blue, green=green, mode=mode)
     else:
-        found = limits.verdict(metric, state, _reading(metric, settings, state, snapshot, green=green, mode=mode))
+        found = limits.verdict(
+            metric, state, _reading(metric, settings, state, snapshot, blue=blue, green=green, mode=mode)
+        )
     return _unless_unread(found, settings, state, snapshot)
 
 
@@ -181,12 +184,13 @@ def _reading(
     state: AnalysisStatus,
     snapshot: Snapshot | None,
     *,
+    blue: Colour,
     green: Colour,
     mode: Mode,
 ) -> limits.Reading:
     """This look at a metric that has a limit."""
     if metric.name == MetricName.AGENTS_OFFLINE:
-        return limits.agents_offline(metric, green)
+        return limits.agents_offline(metric, blue=blue, green=green, mode=mode)
     if snapshot is None or snapshot.error:
         return limits.Reading(None, reason="NoData", message="Prometheus has given no answer yet")
     if metric.name in LATENCY_QUANTILES:

@@ -66,12 +66,21 @@ def verdict(metric: AnalysisMetric, state: AnalysisStatus, reading: Reading) -> 
     return base if reading.over is None else replace(base, verdict=Verdict.PASSED)
 
 
-def agents_offline(metric: AnalysisMetric, green: Colour) -> Reading:
-    """Agents of green's pods that are wanted but not ready, as the cluster says."""
+def agents_offline(metric: AnalysisMetric, *, blue: Colour, green: Colour, mode: Mode) -> Reading:
+    """Agents of green's pods that are wanted but not ready, as the cluster says; blue's share of them excuses green."""
     most = metric.resolved().max or 0.0
     offline = green.offline_agents
     said = f"{quantity(offline, 'agent')} offline, at most {most:g} are allowed"
-    return Reading(offline > most, str(offline), f"{most:g}", len(green.pods), message=said)
+    found = Reading(offline > most, str(offline), f"{most:g}", len(green.pods), message=said)
+    alike = mode is Mode.CONCURRENT and _share_offline(blue) >= _share_offline(green)
+    if not found.over or not alike:
+        return found
+    said += f", but blue's pods lack {blue.offline_agents} too: hardly green's doing; holding"
+    return replace(found, over=None, reason="SharedFault", message=said, verdict=Verdict.PENDING)
+
+
+def _share_offline(colour: Colour) -> float:
+    return colour.offline_agents / max(len(colour.pods), 1)
 
 
 def cpu_utilization(metric: AnalysisMetric, state: AnalysisStatus, snapshot: Snapshot, green: Colour) -> Reading:

@@ -541,6 +541,27 @@ def test_agents_offline(offline: int, looks: int, failure_limit: int | None, ver
     assert of(judgement, "agentsOffline").verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("blue", "green", "mode", "verdict", "reason"),
+    [
+        pytest.param(2, 2, Mode.CONCURRENT, Verdict.PENDING, "SharedFault", id="a node took a pod of each"),
+        pytest.param(1, 2, Mode.CONCURRENT, Verdict.FAILED, "AboveLimit", id="green lost more"),
+        pytest.param(0, 2, Mode.CONCURRENT, Verdict.FAILED, "AboveLimit", id="blue lost none"),
+        pytest.param(2, 0, Mode.CONCURRENT, Verdict.PASSED, "WithinLimits", id="blue lost some, green none"),
+        pytest.param(2, 2, Mode.ONE_SAMPLE, Verdict.FAILED, "AboveLimit", id="green serves alone"),
+    ],
+)
+def test_agents_that_blue_lacks_too_are_hardly_greens_doing(
+    blue: int, green: int, mode: Mode, verdict: Verdict, reason: str
+) -> None:
+    judging = Judging(
+        only(OFFLINE), mode, blue=colour(BLUE, offline_agents=blue), green=colour(GREEN, offline_agents=green)
+    )
+    for _ in range(5):
+        found = of(judging.look(), "agentsOffline")
+    assert (found.verdict, found.reason) == (verdict, reason)
+
+
 # --- Prometheus fails ------------------------------------------------------------------------------------------------
 
 
