@@ -60,7 +60,7 @@ def heard(view: View) -> View:
                 value=value[:MAX_VALUE_CHARACTERS],
                 at=view.now,
                 accepted=answer.accepted,
-                message=answer.message[:512],
+                message=answer.message,
             )
             view = _done(view, action, answer)
     kept = [entries[action] for action in ActionName if action in entries]

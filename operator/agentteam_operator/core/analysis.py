@@ -101,7 +101,7 @@ def _unless_unseen(found: MetricVerdict, whose: str) -> MetricVerdict:
     if not whose or found.verdict is not Verdict.PASSED:
         return found
     said = f"Prometheus shows nothing of the pods of {whose} now; before, {found.message}"
-    return replace(found, verdict=Verdict.INCONCLUSIVE, reason="NoData", message=said[:1024])
+    return replace(found, verdict=Verdict.INCONCLUSIVE, reason="NoData", message=said)
 
 
 def _after_look(
@@ -223,7 +223,7 @@ def _unless_unread(
         found,
         verdict=Verdict.INCONCLUSIVE if lasting else Verdict.PENDING,
         reason=UNREADABLE,
-        message=said[:1024],
+        message=said,
     )
 
 

@@ -35,8 +35,7 @@ def _first_attempt(view: View) -> int:
 
 def restarted_clock(view: View, rollout: RolloutStatus, to: Phase, found: Finding) -> RolloutStatus:
     """The rollout at the beginning of a phase: its time, its deadline, its line in the timeline."""
-    message = found.message[:1024]
-    entry = Transition(phase=to, at=view.now, reason=found.reason, message=message)
+    entry = Transition(phase=to, at=view.now, reason=found.reason, message=found.message)
     seconds = timing.deadline_seconds(view, to)
     step = rollout.step + 1 if to is rollout.phase is Phase.SHIFTING else rollout.step
     pausing = to is Phase.AWAITING_PROMOTION  # the watch goes on where it stood
@@ -53,7 +52,7 @@ def restarted_clock(view: View, rollout: RolloutStatus, to: Phase, found: Findin
             "judged_seconds": rollout.judged_seconds if pausing else 0,
             "step_started_at": None if to is Phase.SHIFTING else rollout.step_started_at,
             "reason": found.reason,
-            "message": message,
+            "message": found.message,
             "transitions": [*rollout.transitions, entry][-MAX_TRANSITIONS:],
         }
     )

@@ -35,7 +35,7 @@ def summarize(view: View) -> AgentTeamStatus:
             "observed_generation": team.generation,
             "phase": phase,
             "reason": found.reason,
-            "message": found.message[:1024],
+            "message": found.message,
             "url": _url(view),
             "replicas": wanted,
             "ready_replicas": ready,
@@ -217,7 +217,7 @@ def _conditions(observed: Observed, states: Mapping[str, tuple[str, Finding]], n
             type=kind,
             status=status,
             reason=found.reason,
-            message=found.message[:1024],
+            message=found.message,
             observed_generation=observed.team.generation,
             last_transition_time=since,
         )

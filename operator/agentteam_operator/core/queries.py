@@ -55,7 +55,7 @@ def verdict(
         found,
         verdict=Verdict.INCONCLUSIVE if lasting else Verdict.PENDING,
         reason=UNREADABLE,
-        message=f"{said}: {why}"[:1024],
+        message=f"{said}: {why}",
     )
 
 

@@ -80,7 +80,7 @@ def _checked(view: View) -> Iterator[GateStatus]:
             threshold=job.threshold,
             samples=job.samples,
             reason=job.reason or reason,
-            message=job.message[:1024],
+            message=job.message,
             at=view.now,
         )
 
@@ -107,12 +107,12 @@ def _gate(view: View, found: analysis.MetricVerdict) -> GateStatus:
     return GateStatus(
         name=found.name,
         verdict=found.verdict,
-        value=found.value[:64],
-        threshold=found.threshold[:128],
+        value=found.value,
+        threshold=found.threshold,
         samples=found.samples,
         reason=found.reason,
-        message=found.message[:1024],
-        detectable=found.detectable[:64],
+        message=found.message,
+        detectable=found.detectable,
         at=view.now,
     )
 
@@ -185,7 +185,7 @@ def record(view: View, to: Phase, found: Finding) -> AgentTeamStatus:
         name=name,
         verdict=Verdict.FAILED if failed else Verdict.PASSED,
         reason=found.reason,
-        message=found.message[:1024],
+        message=found.message,
         at=view.now,
     )
     return _with_gates(view, (gate,)).status
@@ -202,9 +202,7 @@ def gate_of_phase(source: Phase | None, to: Phase) -> str:
 def _late(view: View, found: Finding) -> Iterator[GateStatus]:
     """The checks that came to no verdict in time."""
     for check in checks.unfinished(view):
-        yield GateStatus(
-            name=check, verdict=Verdict.FAILED, reason=found.reason, message=found.message[:1024], at=view.now
-        )
+        yield GateStatus(name=check, verdict=Verdict.FAILED, reason=found.reason, message=found.message, at=view.now)
 
 
 def _with_gates(view: View, news: tuple[GateStatus, ...]) -> View:

@@ -92,8 +92,19 @@ def test_finds_nothing(gate: Callable[[View], Finding | None], situation: Situat
         (checks.failed, replace(CHECKING, probe=FAULT), "its Job failed without a word"),
         (checks.failed, replace(CHECKING, probe=replace(FAULT, message="no key")), "no key"),
         (pods.recovered, replace(FAILED, green=WHOLE, reason="ReadyTimeout"), "3 of 3 pods ready; its health"),
+        (pods.ready, replace(PREPARING, green=WHOLE), "3 pods ready"),
+        (pods.ready, replace(PREPARING, green=revision_of(GREEN, 1)), "1 of 1 pod ready"),
     ],
-    ids=["never-restarted", "healthy", "healthy-in-words", "faulty", "faulty-in-words", "recovered"],
+    ids=[
+        "never-restarted",
+        "healthy",
+        "healthy-in-words",
+        "faulty",
+        "faulty-in-words",
+        "recovered",
+        "more-ready-than-needed",
+        "as-many-ready-as-needed",
+    ],
 )
 def test_says_what_it_found(gate: Callable[[View], Finding | None], situation: Situation, words: str) -> None:
     found = gate(situation.view())

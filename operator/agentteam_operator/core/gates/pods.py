@@ -54,8 +54,9 @@ def _ready_count(view: View) -> int:
 
 
 def _how_many(view: View) -> str:
-    """Candidate pods that are ready, of those that must be."""
-    return f"{_ready_count(view)} of {quantity(view.green_needed, 'pod')}"
+    """Candidate pods that are ready, of those that must be; more of them need no comparison."""
+    count, needed = _ready_count(view), view.green_needed
+    return quantity(count, "pod") if count > needed else f"{count} of {quantity(needed, 'pod')}"
 
 
 def too_few_words(view: View) -> str:
