@@ -12,13 +12,13 @@ from unittest import mock
 import yaml
 from agentteam_operator.api.status import Phase
 
-from tests.simulation.faults import Plan
-from tests.simulation.invariants import (
-    Invariants,
+from tests.simulation.end_invariants import (
     a_deleted_team_leaves_nothing,
     every_notifier_is_told,
     every_transition_is_told_once,
 )
+from tests.simulation.faults import Plan
+from tests.simulation.invariants import Invariants
 from tests.simulation.operator_process import RESYNC_SECONDS
 from tests.simulation.scenario import ENDS, End, Scenario
 from tests.simulation.specs import VERSIONS, revision
