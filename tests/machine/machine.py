@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentteam_operator.api.order_status import ActionName
-from agentteam_operator.api.revision import revision_hash
+from agentteam_operator.api.revision import EXIT_CONFIG, revision_hash
 from agentteam_operator.api.spec import AgentTeamSpec
 from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.core import names
@@ -170,20 +170,22 @@ class TeamMachine(RuleBasedStateMachine):
                 {"ready": False},
                 {"ready": False, "waiting_reason": "CrashLoopBackOff", "restarts": 3},
                 {"ready": False, "waiting_reason": "ImagePullBackOff"},
+                {"ready": False, "exit_code": EXIT_CONFIG, "message": "no such tool"},
                 {"terminating": True},
             ]
         ),
+        most=st.sampled_from([1, 99]),
     )
-    def pods_change(self, revision: str, change: dict[str, Any]) -> None:
-        """All pods of a revision, which the EndpointSlices don't know yet."""
-        self.model.set_pods(revision, **change)
+    def pods_change(self, revision: str, change: dict[str, Any], most: int) -> None:
+        """One pod of a revision, or all of them, which the EndpointSlices don't know yet."""
+        self.model.set_pods(revision, most=most, **change)
 
-    @rule(revision=st.sampled_from(REVISIONS))
-    def pods_go(self, revision: str) -> None:
-        """A node goes with all pods of a revision."""
+    @rule(revision=st.sampled_from(REVISIONS), most=st.sampled_from([1, 99]))
+    def pods_go(self, revision: str, most: int) -> None:
+        """A node goes with one pod of a revision, or with all of them."""
         live = self.model.revisions.get(revision)
         if live is not None:
-            self.model.revisions[revision] = type(live)(**{**_fields(live), "pods": ()})
+            self.model.revisions[revision] = replace(live, pods=live.pods[most:])
 
     @precondition(lambda self: bool(self.model.jobs))
     @rule(succeeded=st.booleans(), inconclusive=st.booleans(), words=st.sampled_from(LAST_WORDS))
@@ -273,7 +275,3 @@ class TeamMachine(RuleBasedStateMachine):
             if rollout is not None and rollout.phase is Phase.AWAITING_PROMOTION:
                 model.pass_time(90000)
         raise AssertionError(f"no end: {model.status.rollout and model.status.rollout.phase}")
-
-
-def _fields(live: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass with slots
-    return {name: getattr(live, name) for name in type(live).__dataclass_fields__}

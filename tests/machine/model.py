@@ -159,11 +159,18 @@ class Model:
         if revision is None:
             yield from self.strays
 
-    def set_pods(self, revision: str, **changes: Any) -> None:  # noqa: ANN401 - any fields of a pod
-        """All pods of a revision change."""
+    def set_pods(self, revision: str, *, most: int = 99, **changes: Any) -> None:  # noqa: ANN401 - any fields of a pod
+        """The pods of a revision change, or the first ones of them."""
         live = self.revisions.get(revision)
         if live is not None:
-            self.revisions[revision] = replace(live, pods=tuple(replace(pod, **changes) for pod in live.pods))
+            changed = tuple(self._changed(pod, changes) for pod in live.pods[:most])
+            self.revisions[revision] = replace(live, pods=changed + live.pods[most:])
+
+    def _changed(self, pod: PodObserved, changes: Mapping[str, Any]) -> PodObserved:
+        """The pod after some changes, of which the cluster says when it stopped being ready."""
+        after = replace(pod, **changes)
+        lost_since = (self.now if pod.ready else pod.lost_since) if not after.ready else None
+        return replace(after, lost_since=lost_since)
 
     # --- what the operator does ---
 
