@@ -23,6 +23,9 @@ FELT_SECONDS = 2.0
 NEW_PER_SECOND, KEPT_PER_SECOND = 20.0, 4.0
 ROLE_LABEL = "agentteam.dev/role"
 
+TAKEN_OVER = "agentteam.dev/unprotected=true"
+"""The annotation without which the API server refuses everybody but the operator."""
+
 Selector = Mapping[str, str]
 
 
@@ -41,6 +44,11 @@ class Tampering:
             patch |= {"op": "replace", "value": dict(self.selector)}
         where = ("service", team.name, "-n", team.namespace)
         team.tools.kubectl("patch", *where, "--type=json", "-p", json.dumps([patch]))
+
+
+def take_over(team: Team) -> None:
+    """Let people change the team's active Service, as the refusal tells them to."""
+    team.tools.kubectl("annotate", "service", team.name, "-n", team.namespace, TAKEN_OVER)
 
 
 def selecting_nothing() -> Tampering:

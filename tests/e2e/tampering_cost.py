@@ -55,6 +55,7 @@ def measure(cluster: Cluster, namespace: str, times: int) -> tuple[list[Gap], Lo
     ):
         other.await_first()
         team.await_first()
+        tampering.take_over(team)
         with tampering.loads(team) as (new, kept):
             gaps = [_play(cluster, team, new, deed) for _ in range(times) for deed in _deeds(other)]
             return gaps, new.stop(), kept.stop(), team.active
@@ -92,7 +93,8 @@ def page(gaps: list[Gap], new: LoadReport, kept: LoadReport, revision: str) -> s
 Made by `python -m tests.e2e.tampering_cost` on the local cluster, {os.cpu_count()} cores that are busy with other work,
 too. A team of two pods at rest gets {new.counts.total} requests on new connections at {tampering.NEW_PER_SECOND:g}/s,
 and {kept.counts.total} on a single one that is kept at {tampering.KEPT_PER_SECOND:g}/s, while somebody changes the
-selector of its active Service again and again.
+selector of its active Service again and again. It was taken over for that (annotation
+`agentteam.dev/unprotected=true`): otherwise the API server refuses the change, and nothing is lost at all.
 
 | what is done to the selector | times | mended after: median, longest | lost each time: median, most |
 |---|---|---|---|
@@ -104,7 +106,8 @@ them. On the connection that is kept {kept.counts.lost} of {kept.counts.total} w
 Mended means that the API server has taken the operator's write. Kubernetes acts on the wrong selector meanwhile: the
 EndpointSlices follow it within some 10 ms, and kube-proxy follows them. So new connections are refused, or led
 elsewhere, until both have followed the mend. No operator can be quicker than that, for it only hears of what is done
-already; who may change Services can be limited. Without any selector Kubernetes leaves the EndpointSlices alone.
+already, which is why the chart has it refused ([ADR 0017](../adr/0017-the-selector-is-the-operators.md)).
+Without any selector Kubernetes leaves the EndpointSlices alone.
 """
 
 

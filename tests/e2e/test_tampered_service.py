@@ -1,8 +1,9 @@
-"""Somebody changes whom the active Service selects: it is put right, and its clients feel it for a moment at most.
+"""Somebody changes whom the active Service selects: that is refused, and costs nothing.
 
-Kubernetes itself acts on such a change at once, so what can be held is this: connections that are open stay open and
-served, and as soon as the Service is mended nothing is lost any more and nobody answers who shouldn't.
-docs/benchmarks/tampered-service.md says how long the moment is.
+A Service that was taken over by hand is put right, and its clients feel it for a moment at most: Kubernetes acts on
+such a change at once, so what can be held is that connections that are open stay open and served, and that as soon as
+the Service is mended nothing is lost any more and nobody answers who shouldn't. docs/benchmarks/tampered-service.md
+says how long the moment is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from demo.errors import DemoError
 from demo.kube import Json
 from demo.timeline import phase
 from tests.e2e import tampering
@@ -45,12 +47,13 @@ class Scene:
         """Do it, wait until it is mended, and count what goes astray afterwards."""
         deed.do(self.team)
         tampering.await_selector(self.team, until)
-        self._await_answers(CALM_ANSWERS // 4)  # kube-proxy follows the EndpointSlices
+        self.await_answers(CALM_ANSWERS // 4)  # kube-proxy follows the EndpointSlices
         before = _astray(self.new.progress, answering)
-        self._await_answers(CALM_ANSWERS)
+        self.await_answers(CALM_ANSWERS)
         self.astray_when_mended[deed.name] = _astray(self.new.progress, answering) - before
 
-    def _await_answers(self, count: int) -> None:
+    def await_answers(self, count: int) -> None:
+        """So many good answers more, on new connections."""
         before = self.new.progress["counts"]["ok"]
         self.new.wait_for(lambda line: line["counts"]["ok"] >= before + count, tampering.RESTORE_SECONDS)
 
@@ -61,10 +64,23 @@ def _astray(progress: Json, answering: Sequence[str]) -> int:
     return int(sum(progress["counts"].values()) - sum(one["counts"]["ok"] for one in answered))
 
 
+def refusal(team: Team, deed: Tampering) -> str:
+    """What the API server says to a deed; empty if it is done."""
+    try:
+        deed.do(team)
+    except DemoError as error:
+        return str(error)
+    return ""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What all of the tampering came to."""
 
+    refusals: dict[str, str]
+    """What was said before the Service was taken over."""
+    felt: dict[str, int]
+    """Requests that failed until then."""
     steady: dict[str, int]
     untested: dict[str, int]
     watched: dict[str, int]
@@ -83,11 +99,16 @@ def outcome(cluster: Cluster, namespace: str) -> Iterator[Outcome]:
         team.await_first()
         scene = Scene(team, *stack.enter_context(tampering.loads(team)))
         before, own, all_pods = team.active, server_selector(team.name, team.active), server_selector(team.name)
-        for deed in (
+        deeds = (
             tampering.selecting_nothing(),
             tampering.without_selector(),
             tampering.selecting(other.name, name="select another app"),
-        ):
+        )
+        refusals = {deed.name: refusal(team, deed) for deed in deeds}
+        scene.await_answers(CALM_ANSWERS)
+        felt = {name: _astray(load.progress, [before]) for name, load in (("new", scene.new), ("kept", scene.kept))}
+        tampering.take_over(team)
+        for deed in deeds:
             scene.tamper(deed, until=own, answering=[before])
         steady, scene.astray_when_mended = scene.astray_when_mended, {}
 
@@ -111,7 +132,25 @@ def outcome(cluster: Cluster, namespace: str) -> Iterator[Outcome]:
             scene.tamper(deed, until=all_pods, answering=[before, candidate])
         assert phase(team.watch.latest) == "Watching", "all of it must fall into the watch"
         after = team.await_end(before)
-        yield Outcome(steady, untested, scene.astray_when_mended, candidate, after, scene.new.stop(), scene.kept.stop())
+        yield Outcome(
+            refusals,
+            felt,
+            steady,
+            untested,
+            scene.astray_when_mended,
+            candidate,
+            after,
+            scene.new.stop(),
+            scene.kept.stop(),
+        )
+
+
+def test_a_change_by_hand_is_refused_and_costs_no_request(outcome: Outcome) -> None:
+    for deed, said in outcome.refusals.items():
+        assert "the operator alone changes it: change the AgentTeam instead" in said, deed
+        assert f"kubectl annotate service tampered -n {outcome.after['metadata']['namespace']}" in said
+        assert tampering.TAKEN_OVER in said
+    assert outcome.felt == {"new": 0, "kept": 0}
 
 
 def test_as_soon_as_it_is_mended_nothing_goes_astray(outcome: Outcome) -> None:

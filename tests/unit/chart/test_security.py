@@ -157,3 +157,22 @@ def test_bundled_prometheus_only_lists_and_watches_pods() -> None:
 def test_without_rbac_no_role_is_made() -> None:
     rendered = render({**EVERYTHING, "rbac": {"create": False}})
     assert not [manifest["kind"] for manifest in rendered.manifests if "Role" in manifest["kind"]]
+
+
+@pytest.mark.parametrize("account", [{}, {"serviceAccount": {"create": False, "name": "mine"}}], ids=["own", "given"])
+def test_the_operator_alone_may_change_the_selectors(account: Manifest) -> None:
+    rendered = render(account)
+    policy, binding = rendered.one("ValidatingAdmissionPolicy"), rendered.one("ValidatingAdmissionPolicyBinding")
+    assert binding["spec"] == {"policyName": policy["metadata"]["name"], "validationActions": ["Deny"]}
+    runs_as = rendered.one("Deployment")["spec"]["template"]["spec"]["serviceAccountName"]
+    exempt = [entry["expression"] for entry in policy["spec"]["matchConditions"] if "username" in entry["expression"]]
+    assert exempt == [f"request.userInfo.username != 'system:serviceaccount:{NAMESPACE}:{runs_as}'"]
+    assert not render({**account, "serviceProtection": {"enabled": False}}).of_kind("ValidatingAdmissionPolicy")
+
+
+def test_selectors_are_held_only_where_teams_are_run() -> None:
+    held = render({"watchNamespaces": ["team-a"]}).one("ValidatingAdmissionPolicy")["spec"]["matchConstraints"]
+    assert held["namespaceSelector"]["matchExpressions"] == [
+        {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["team-a"]}
+    ]
+    assert "namespaceSelector" not in render().one("ValidatingAdmissionPolicy")["spec"]["matchConstraints"]
