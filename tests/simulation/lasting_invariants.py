@@ -38,7 +38,7 @@ def traffic_is_left_in_the_dark(world: World) -> bool:
 def traffic_drifts(world: World) -> bool:
     """Invariant 4: the active Service is missing or selects something else than the stored status says."""
     team, status = world.team, world.status
-    if team is None or team["spec"].get("suspend") or not status.active_revision:
+    if team is None or team["spec"].get("suspend") or not status.active_revision or _may_not_be_turned(world):
         return False
     return world.selector() not in intended_selectors(world)
 
@@ -69,8 +69,15 @@ def the_way_back_waits(world: World) -> bool:
     team, rollout = world.team, world.status.rollout
     if team is None or team["spec"].get("suspend") or rollout is None or rollout.phase is not Phase.ROLLING_BACK:
         return False
+    if _may_not_be_turned(world):
+        return False
     answering = {revision_of(pod) for pod in world.server.of_kind(resources.POD) if is_ready(pod)}
     return rollout.base_revision in answering and world.selector() != names.server_selector(TEAM, rollout.base_revision)
+
+
+def _may_not_be_turned(world: World) -> bool:
+    """A policy keeps the operator from the Service: then it can only say so."""
+    return "Service" in world.server.refused_kinds
 
 
 LASTING = {

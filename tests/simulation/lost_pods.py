@@ -111,6 +111,21 @@ LOST_PODS = (
         End(Phase.ROLLED_BACK, "1", "", {"1": Outcome.SUCCESSFUL, "2": Outcome.FAILED}, {"1": 3, "2": 3}),
     ),
     Scenario(
+        "superseded-beside-a-revision-that-died",
+        (
+            Step(at_once, all_do(lose("1", 3), apply("2"))),
+            Step(in_phase(Phase.PREPARING), apply("3")),
+        ),
+        End(
+            Phase.COMPLETED,
+            "3",
+            "Settled",
+            {"1": Outcome.SUCCESSFUL, "2": Outcome.CANCELLED, "3": Outcome.SUCCESSFUL},
+            {"3": 3},
+        ),
+        environment=WITHOUT_PROMETHEUS,
+    ),
+    Scenario(
         "back-to-a-revision-that-recovers",
         (
             Step(at_once, apply("2")),

@@ -74,6 +74,11 @@ def refuse(kind: str) -> Deed:
     return lambda world: world.server.refused_kinds.add(kind)
 
 
+def allow(kind: str) -> Deed:
+    """The policy is gone."""
+    return lambda world: world.server.refused_kinds.discard(kind)
+
+
 def load(pods: int) -> Deed:
     """The load comes to need so many pods."""
     return lambda world: world.controllers.set_load(pods)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agentteam_operator.api.status import Phase
+
 from tests.simulation.behaviour import Behaviour
-from tests.simulation.meddling import refuse
-from tests.simulation.scenario import End, Scenario, Step, all_do, apply, at_once
+from tests.simulation.meddling import allow, refuse
+from tests.simulation.scenario import End, Scenario, Step, after, all_do, apply, at_once, in_phase
 from tests.simulation.stories import BAD, UPGRADED, rolled_back, upgrade
 
 
@@ -22,4 +24,12 @@ REFUSALS = (
     refused("Job", rolled_back("HealthCheckTimeout")),
     refused("PodDisruptionBudget"),
     refused("PodDisruptionBudget", rolled_back("WorseThanBlue"), two=BAD),
+    replace(
+        upgrade("way-back-refused-for-long", rolled_back("WorseThanBlue"), two=BAD),
+        steps=(
+            Step(at_once, apply("2")),
+            Step(after(3, in_phase(Phase.SHIFTING)), refuse("Service")),
+            Step(after(10, in_phase(Phase.ROLLED_BACK)), allow("Service")),
+        ),
+    ),
 )

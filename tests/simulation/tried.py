@@ -112,6 +112,7 @@ TRIED: Mapping[str, str] = {
     "RollingBack --traffic.superseded_at_creation--> RolledBack": "create-superseded-in-Preparing",
     "RollingBack --traffic.nothing_to_restore--> Failed": "create-never-ready",
     "RollingBack --traffic.restored--> RolledBack": "upgrade-errors",
+    "RollingBack --traffic.never_left--> RolledBack": "superseded-beside-a-revision-that-died",
     "RollingBack --traffic.given_up_restoring--> RolledBack": "back-to-a-revision-that-died",
     "Completed --intent.new_target--> Validating": "created-again-in-mid-rollout",
     "RolledBack --intent.reverted--> Completed": "upgrade-reverted-in-Preparing",

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from agentteam_operator.api.order_status import ActionName, Orderer
 from agentteam_operator.api.status import AgentTeamStatus, Condition, Phase, TeamPhase
-from agentteam_operator.core import damage, guarding, incidents, names, notices, progress
+from agentteam_operator.core import damage, guarding, incidents, names, notices, progress, refusals
 from agentteam_operator.core.gates import Finding, intent
 from agentteam_operator.core.gates.asking import to_say
 from agentteam_operator.core.observed import Observed
@@ -128,6 +128,10 @@ def _way_on(view: View) -> str:
 def _who_serves(view: View) -> str:
     """The old revision, if it really does; and what keeps its pods from it."""
     active, revision = view.active, incidents.named(view, view.status.active_revision)
+    if active and active.ready_pods and view.green_endpoints and not view.selects(view.status.active_revision):
+        refused = refusals.words_of_traffic(view)
+        still = incidents.named(view, view.rollout.revision) if view.rollout else "the other revision"
+        return f"{still} still gets traffic that is {revision}'s{f' ({refused})' if refused else ''}"
     if active and active.ready_pods:
         why = stuck_words(active) if len(active.ready_pods) < active.replicas else ""
         short = f" with {len(active.ready_pods)} of {quantity(active.replicas, 'pod')} ({why})" if why else ""

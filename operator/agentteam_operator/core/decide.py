@@ -205,6 +205,7 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
         Rule(traffic.superseded_at_creation, Phase.ROLLED_BACK),
         Rule(traffic.nothing_to_restore, Phase.FAILED),
         Rule(traffic.restored, Phase.ROLLED_BACK),
+        Rule(traffic.never_left, Phase.ROLLED_BACK),
         Rule(traffic.given_up_restoring, Phase.ROLLED_BACK),
     ),
     Phase.COMPLETED: (Rule(intent.new_target, Phase.VALIDATING),),

@@ -7,7 +7,7 @@ the pods, so that it costs no write of its own each second.
 from __future__ import annotations
 
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
-from agentteam_operator.core import checks, names, refusals
+from agentteam_operator.core import checks, names, queries, refusals
 from agentteam_operator.core.gates import intent, judgement, traffic
 from agentteam_operator.core.view import View, stuck_words
 
@@ -33,19 +33,23 @@ def words(view: View, rollout: RolloutStatus) -> str:
 def _held(view: View, rollout: RolloutStatus) -> str:
     match rollout.phase:
         case Phase.VALIDATING:
-            return intent.awaits_former(view)
+            held = intent.awaits_former(view)
         case Phase.PREPARING:
-            return _refused(view) or _stuck_pods(view)
+            held = _refused(view) or _stuck_pods(view)
         case Phase.TESTING | Phase.HEALTH_CHECKING:
-            return _refused(view) or _open_checks(view)
+            held = _refused(view) or _open_checks(view)
         case Phase.SHIFTING:
-            return _held_step(view, rollout)
+            held = _held_step(view, rollout)
+        case Phase.SWITCHING | Phase.ROLLING_BACK:
+            waits_for = refusals.words_of_traffic(view) or _stuck_pods(view)
+            held = f"{rollout.message}; {waits_for}" if waits_for else ""
         case Phase.WATCHING | Phase.SETTLING:
             strays = "" if view.committed else traffic.stray_words(view)
             undecided = strays or (_undecided(view, rollout) if judgement.judged(view) else "")
-            return f"{rollout.weight} %, not decided yet: {undecided}" if undecided else ""
+            held = f"{rollout.weight} %, not decided yet: {undecided}" if undecided else ""
         case _:
-            return ""
+            held = ""
+    return held
 
 
 def _open_checks(view: View) -> str:
@@ -66,6 +70,8 @@ def _refused(view: View) -> str:
 def _held_step(view: View, rollout: RolloutStatus) -> str:
     """The share of traffic, and what the next step waits for beyond its time."""
     share = f"{rollout.weight} %"
+    if refused := refusals.words_of_traffic(view):
+        return f"{share}, held: {refused}"
     if strays := traffic.stray_words(view):
         return f"{share}, held: {strays}"
     if rollout.step_started_at is None:
@@ -81,7 +87,7 @@ def _undecided(view: View, rollout: RolloutStatus) -> str:
 
     Other gates were passed before, if by a person's word; and a metric may have left the spec since.
     """
-    judging = {names.GATE_ROUNDS, *(metric.name for metric in view.settings.analysis.metrics)}
+    judging = {names.GATE_ROUNDS, *map(queries.gate_name, view.settings.analysis.metrics)}
     for wanted in (Verdict.PENDING, Verdict.INCONCLUSIVE):
         for gate in rollout.gates:
             if gate.name in judging and gate.verdict is wanted and gate.message:
@@ -90,5 +96,6 @@ def _undecided(view: View, rollout: RolloutStatus) -> str:
 
 
 def _stuck_pods(view: View) -> str:
-    """Pods that have been starting for so long that the cluster was asked why."""
-    return stuck_words(view.green) if view.green else ""
+    """Pods that traffic waits for, and that have been starting for so long that the cluster was asked why."""
+    awaited = view.blue if view.phase is Phase.ROLLING_BACK else view.green
+    return stuck_words(awaited) if awaited else ""

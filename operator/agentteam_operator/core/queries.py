@@ -24,6 +24,11 @@ PREFIX = "custom/"
 """In front of the metric's name in the list of gates, so that none can take the place of another gate."""
 
 
+def gate_name(metric: AnalysisMetric) -> str:
+    """The name of a metric's gate in the status."""
+    return f"{PREFIX}{metric.name}" if metric.query else metric.name
+
+
 def after_look(settings: AnalysisSettings, state: AnalysisStatus, snapshot: Snapshot | None) -> AnalysisStatus:
     """The state with the answers counted that haven't been before."""
     known = {metric.name: state.queries.get(metric.name, QueryStatus()) for metric in settings.metrics if metric.query}
@@ -44,7 +49,7 @@ def verdict(
     """What the answers so far amount to."""
     answer = _answer(metric, snapshot)
     found = limits.verdict(metric, state, _reading(metric, settings, state, answer))
-    found = replace(found, name=PREFIX + metric.name)
+    found = replace(found, name=gate_name(metric))
     errors = state.queries.get(metric.name, QueryStatus()).consecutive_errors
     if not errors or answer is None or found.verdict is Verdict.FAILED:
         return found

@@ -1,4 +1,4 @@
-"""What the API server refuses of the objects that a candidate can't do without."""
+"""What the API server refuses of the objects that a rollout can't do without."""
 
 from __future__ import annotations
 
@@ -22,5 +22,15 @@ def of_candidate(view: View) -> Refusal | None:
         ("Deployment", revision),
         *(("Job", job) for job in checks.job_names(view, checks.wanted(view))),
     }
+    return _first(view, needed)
+
+
+def words_of_traffic(view: View) -> str:
+    """Why the active Service isn't turned to whom it should send requests; empty if nothing is refused."""
+    refusal = _first(view, {("Service", names.active_service(view.observed.team.name))})
+    return refusal.message if refusal else ""
+
+
+def _first(view: View, needed: set[tuple[str, str]]) -> Refusal | None:
     found = [refusal for refusal in view.observed.refusals if (refusal.kind, refusal.name) in needed]
     return min(found, key=lambda refusal: not refusal.final, default=None)

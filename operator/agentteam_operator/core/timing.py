@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core import checks, incidents, names, round_starts
 from agentteam_operator.core.gates import intent, judgement, pods, traffic
-from agentteam_operator.core.view import View
+from agentteam_operator.core.view import JUDGED, View
 
 VERDICT_ALLOWANCE_SECONDS = 15
 """For a check's verdict to be seen, beyond its Job's own deadline."""
@@ -67,6 +67,8 @@ def next_look_seconds(view: View) -> float | None:
     if view.in_progress and view.green:
         replaced = timedelta(seconds=traffic.REPLACED_WITHIN_SECONDS)
         moments += [pod.created_at + replaced for pod in view.green.pods if not pod.ready]
+    if view.overdue and view.phase in JUDGED and view.observed.snapshot is None:
+        moments.append(_seconds_after(view.now, judgement.INCONCLUSIVE_HOLD_SECONDS))  # nobody else may wake it
     rounds_due = round_starts.next_look_seconds(view)
     moments += [] if rounds_due is None else [_seconds_after(view.now, rounds_due)]
     ahead = ((due - view.now).total_seconds() for due in moments if due and due > view.now)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
@@ -130,9 +131,11 @@ class Sampler:
         started = time.perf_counter()
         try:
             found = await prometheus.snapshots(requests)
-        except Exception:  # a fault of the reader must not end the sampling of all teams
+        except Exception as error:  # a fault of the reader must not end the sampling of all teams, nor their rollouts
             log.exception("sampling_crashed")
-            return
+            said = f"the look at Prometheus crashed ({type(error).__name__}): see the operator's log"
+            at = datetime.now(UTC)
+            found = {key: Snapshot(at=at, pods={}, error=said) for key in keys}
         self._took(time.perf_counter() - started)
         for key, snapshot in found.items():
             if key in self._wanted:

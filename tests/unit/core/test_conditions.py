@@ -8,8 +8,9 @@ import pytest
 from agentteam_operator.api.field_problems import FieldProblem
 from agentteam_operator.api.status import AgentTeamStatus, Phase, TeamPhase
 from agentteam_operator.core.conditions import summarize
+from agentteam_operator.core.observed import Refusal
 
-from tests.unit.core.situations import BLUE, CALM, GREEN, revision_of
+from tests.unit.core.situations import BLUE, CALM, GREEN, TEAM, Situation, revision_of
 
 INVALID = (FieldProblem("spec.rollout.traffic.steps", "1", "can't be made of 3 pods"),)
 
@@ -47,3 +48,32 @@ def test_what_is_rolled_back_and_what_serves_are_named_as_people_name_them() -> 
     known = [entry.model_copy(update={"version": {BLUE: "1"}.get(entry.hash, "2")}) for entry in view.status.revisions]
     status = summarize(view.with_status(view.status.model_copy(update={"revisions": known})))
     assert status.message.startswith(f"version 2 ({GREEN}) was rolled back, version 1 ({BLUE}) serves")
+
+
+REFUSED = Refusal("Service", TEAM, "patch Service: denied by policy (HTTP 403)", final=False)
+
+
+@pytest.mark.parametrize(
+    ("situation", "words"),
+    [
+        pytest.param(
+            replace(CALM[Phase.ROLLED_BACK], selects=GREEN, endpoints=(GREEN,), refusals=(REFUSED,)),
+            f"version 2 ({GREEN}) still gets traffic that is revision {BLUE}'s ({REFUSED.message})",
+            id="may-not-be-turned-back",
+        ),
+        pytest.param(
+            replace(CALM[Phase.ROLLED_BACK], selects=None, endpoints=(BLUE, GREEN)),
+            f"version 2 ({GREEN}) still gets traffic that is revision {BLUE}'s",
+            id="not-turned-back-yet",
+        ),
+        pytest.param(
+            replace(CALM[Phase.ROLLED_BACK], selects=BLUE, endpoints=(BLUE,)),
+            f"revision {BLUE} serves",
+            id="turned-back",
+        ),
+    ],
+)
+def test_what_gets_the_traffic_is_said_and_not_what_should(situation: Situation, words: str) -> None:
+    said = summarize(situation.view()).message
+    assert f"was rolled back, {words}" in said
+    assert (f"revision {BLUE} serves" in said) is (situation.selects == BLUE)

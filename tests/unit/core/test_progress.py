@@ -9,9 +9,10 @@ import pytest
 from agentteam_operator.api.status import GateStatus, Phase, Verdict
 from agentteam_operator.core import progress
 from agentteam_operator.core.decide import decide
+from agentteam_operator.core.observed import Refusal
 from agentteam_operator.core.view import View
 
-from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, Situation, pods, revision_of
+from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, TEAM, Situation, pods, revision_of
 
 FEW = "green has given 4 answers, fewer than minSamples 20"
 STEPS = {"traffic": {"steps": [{"weight": 25, "holdSeconds": 60}]}}
@@ -52,6 +53,42 @@ def test_a_step_says_its_share_and_what_holds_it(
     held_seconds: float | None, gates: list[GateStatus], words: str
 ) -> None:
     assert line(shifting(held_seconds), *gates) == f"shifting traffic to {GREEN}: {words}"
+
+
+def test_what_a_query_holds_is_said() -> None:
+    metrics = {**STEPS, "analysis": {"metrics": [{"name": "refunds", "query": "sum(refunds)", "max": 2}]}}
+    held = gate(Verdict.PENDING, "the query failed 1 time in a row: refused", "custom/refunds")
+    said = "custom/refunds: the query failed 1 time in a row: refused"
+    assert line(replace(shifting(60), rollout=metrics), held) == f"shifting traffic to {GREEN}: 25 %, held: {said}"
+    watching = replace(CALM[Phase.WATCHING], rollout=metrics)
+    assert line(watching, held) == f"watching {GREEN}: 25 %, not decided yet: {said}"
+
+
+REFUSED = Refusal("Service", TEAM, "patch Service: denied by policy (HTTP 403)", final=False)
+
+
+@pytest.mark.parametrize(
+    ("situation", "words"),
+    [
+        pytest.param(shifting(None), f"shifting traffic to {GREEN}: 25 %, held: {REFUSED.message}", id="a-step"),
+        pytest.param(
+            CALM[Phase.SWITCHING], f"switching all traffic to {GREEN}: as it began; {REFUSED.message}", id="the-switch"
+        ),
+        pytest.param(
+            CALM[Phase.ROLLING_BACK], f"rolling back {GREEN}: as it began; {REFUSED.message}", id="the-way-back"
+        ),
+    ],
+)
+def test_that_the_service_may_not_be_turned_is_said(situation: Situation, words: str) -> None:
+    assert line(replace(situation, refusals=(REFUSED,))) == words
+
+
+def test_the_way_back_says_what_keeps_the_old_pods() -> None:
+    starting = revision_of(BLUE, 0, 1)
+    (stuck,) = pods(BLUE, 0, 1)
+    blue = replace(starting, pods=(replace(stuck, message="FailedMount: secret keys not found"),))
+    said = line(replace(CALM[Phase.ROLLING_BACK], blue=blue))
+    assert said == f"rolling back {GREEN}: as it began; pod {stuck.name}: FailedMount: secret keys not found"
 
 
 def test_a_watch_is_not_held_by_what_was_passed_before_it_nor_by_a_metric_that_left_the_spec() -> None:

@@ -8,16 +8,19 @@ import pytest
 from agentteam_operator.api.status import Phase
 from agentteam_operator.core.decide import TRANSITIONS
 from agentteam_operator.core.gates import checks, intent, traffic
+from agentteam_operator.core.observed import Refusal
 from agentteam_operator.core.view import View
 
 from tests.unit.core.edges import Gate
-from tests.unit.core.situations import BLUE, CALM, GREEN, Situation, ago, revision_of
+from tests.unit.core.situations import BLUE, CALM, GREEN, TEAM, Situation, ago, revision_of
 
 SWITCHING = replace(CALM[Phase.SWITCHING], active=GREEN, selects=GREEN, green=revision_of(GREEN, 3))
 GOING_BACK = CALM[Phase.ROLLING_BACK]
 NONE_READY = revision_of(GREEN, 0, 3)
 NONE_LEFT = replace(NONE_READY, pods=tuple(replace(pod, lost_since=ago(1)) for pod in NONE_READY.pods))
 """They were ready, and stopped being so."""
+DEAD_BLUE = replace(GOING_BACK, blue=revision_of(BLUE, 0, 3), took_traffic=False)
+REFUSED = Refusal("Service", TEAM, "patch Service: denied by policy (HTTP 403)", final=False)
 IMMEDIATE = {"traffic": {"mode": "Immediate"}}
 LOST = "no pod of the new revision is ready, 3 of the old one are"
 
@@ -59,6 +62,10 @@ def test_of_a_team_that_was_never_rolled_out_no_gate_finds_anything(gate: Gate) 
         (traffic.restored, replace(GOING_BACK, selects=None, endpoints=(BLUE,))),
         (traffic.restored, replace(GOING_BACK, endpoints=(BLUE, GREEN))),
         (traffic.restored, replace(GOING_BACK, endpoints=())),
+        (traffic.never_left, replace(GOING_BACK, endpoints=())),
+        (traffic.never_left, replace(DEAD_BLUE, took_traffic=True)),
+        (traffic.never_left, replace(DEAD_BLUE, selects=None)),
+        (traffic.never_left, replace(DEAD_BLUE, endpoints=(GREEN,))),
     ],
     ids=[
         "a-pause-before-the-first-traffic-loses-none",
@@ -73,6 +80,10 @@ def test_of_a_team_that_was_never_rolled_out_no_gate_finds_anything(gate: Gate) 
         "the-Service-selects-both-colours-on-the-way-back",
         "the-candidates-pods-are-among-the-endpoints",
         "the-old-pods-are-not-among-the-endpoints",
+        "the-old-pods-are-ready-and-soon-among-the-endpoints",
+        "a-candidate-that-had-traffic-goes-on-while-it-must",
+        "the-Service-still-selects-both-colours",
+        "the-candidate-still-answers",
     ],
 )
 def test_finds_nothing(gate: Gate, situation: Situation) -> None:
@@ -122,6 +133,22 @@ def test_without_a_Service_nothing_is_switched() -> None:  # noqa: N802 - Kubern
             replace(CALM[Phase.SHIFTING], overdue=True, green=NONE_READY),
             "0 of 1 pod ready after 300 s",
         ),
+        (traffic.never_left, DEAD_BLUE, ""),
+        (
+            traffic.given_up_restoring,
+            replace(DEAD_BLUE, overdue=True, took_traffic=True),
+            "; no pod of the old revision is ready",
+        ),
+        (
+            traffic.given_up_restoring,
+            replace(GOING_BACK, overdue=True, selects=GREEN, endpoints=(GREEN,)),
+            "; traffic isn't turned back in time",
+        ),
+        (
+            traffic.given_up_restoring,
+            replace(GOING_BACK, overdue=True, selects=GREEN, endpoints=(GREEN,), refusals=(REFUSED,)),
+            f"; traffic isn't turned back in time: {REFUSED.message}",
+        ),
     ],
     ids=[
         "lost-with-its-Deployment",
@@ -135,6 +162,10 @@ def test_without_a_Service_nothing_is_switched() -> None:  # noqa: N802 - Kubern
         "switch-not-verified",
         "switch-not-made",
         "step-not-reached",
+        "nothing-to-bring-back",
+        "the-old-revision-is-dead",
+        "the-Service-was-not-turned",
+        "the-Service-may-not-be-turned",
     ],
 )
 def test_says_what_it_found(gate: Gate, situation: Situation, message: str) -> None:

@@ -44,6 +44,11 @@ ABORT, PAUSE, PROMOTE, RESUME = (
     for action in (ActionName.ABORT, ActionName.PAUSE, ActionName.PROMOTE, ActionName.RESUME)
 )
 
+BEFORE_AND_AFTER = {
+    **TESTED,
+    "hooks": [*TESTED["hooks"], {**TESTED["hooks"][0], "name": "after", "when": "AfterSwitch"}],
+}
+
 CAUSES: Mapping[str, Mapping[str, Any]] = {
     "intent.new_target": {"target": OTHER},
     "intent.superseded": {"target": OTHER},
@@ -77,7 +82,7 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
         "jobs": {"conversations": replace(FAILED, created_at=ago(60))},
     },
     "checks.failed": {"probe": FAILED, "jobs": {"hook/smoke": FAILED}},
-    "checks.late": {"overdue": True, "rollout": TESTED, "green": ALL_READY},
+    "checks.late": {"overdue": True, "rollout": BEFORE_AND_AFTER, "green": ALL_READY},
     "checks.undecided_pause": {"jobs": {"conversations": SHARED, "hook/smoke": PASSED}},
     "checks.undecided_rollback": {
         "jobs": {"conversations": SHARED, "hook/smoke": PASSED},
@@ -103,6 +108,7 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
     "traffic.step_not_reached": {"overdue": True},
     "traffic.strays_stayed": {"overdue": True, "stray_pods": frozenset({"stray"})},
     "traffic.restored": {"endpoints": (BLUE,)},
+    "traffic.never_left": {"blue": revision_of(BLUE, 0, 3), "took_traffic": False},
     "traffic.given_up_restoring": {"overdue": True},
     "traffic.nothing_to_restore": CREATION,
     "traffic.superseded_at_creation": {**CREATION, "reason": "Superseded"},

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
+from agentteam_operator.core import timing
 from agentteam_operator.core.decide import advance, decide
 from agentteam_operator.core.gates import asking, judgement
 from agentteam_operator.core.observed import QueryReading, Snapshot
@@ -223,3 +224,9 @@ def test_time_without_traffic_is_not_credited() -> None:
     rollout = decide(observed, ENVIRONMENT, NOW).status.rollout
     assert rollout is not None
     assert (rollout.attended_seconds, rollout.judged_seconds) == (2.0, 1.0)
+
+
+@pytest.mark.parametrize("phase", [Phase.SHIFTING, Phase.WATCHING, Phase.SETTLING])
+def test_a_look_that_never_came_is_asked_for_again_beyond_the_deadline(phase: Phase) -> None:
+    late = replace(CALM[phase], overdue=True, snapshot=None, in_phase_seconds=100_000, green=revision_of(GREEN))
+    assert timing.next_look_seconds(late.view()) == judgement.INCONCLUSIVE_HOLD_SECONDS

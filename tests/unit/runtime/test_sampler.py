@@ -113,13 +113,15 @@ async def test_nothing_is_remembered_of_a_team_that_wants_no_more(bench: Bench) 
     assert bench.sampler.latest(KEY) is None
 
 
-async def test_a_fault_of_the_reader_does_not_end_the_sampling(bench: Bench) -> None:
+async def test_a_fault_of_the_reader_is_told_and_does_not_end_the_sampling(bench: Bench) -> None:
     bench.prometheus.fails = True
     bench.sampler.want(KEY, Sampling(0.3, COLOURS))
-    await eventually(lambda: bench.prometheus.asked)
-    assert bench.woken == []
-    bench.prometheus.fails = False
     await eventually(lambda: bench.woken)
+    snapshot = bench.sampler.latest(KEY)
+    assert snapshot is not None
+    assert snapshot.error == "the look at Prometheus crashed (ValueError): see the operator's log"
+    bench.prometheus.fails = False
+    await eventually(lambda: bench.sampler.latest(KEY) == Snapshot(at=NOW, pods={}))
 
 
 async def test_whoever_stops_acting_stops_reading(bench: Bench) -> None:

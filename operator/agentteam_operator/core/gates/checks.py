@@ -17,6 +17,9 @@ SHARED_FAULT = "SharedFault"
 """Why a rollout stands still, or goes back, for a check that both revisions fail; never a word of the check's own,
 for a rollout's reason decides what becomes of it."""
 
+_PASSED_BEFORE = frozenset({names.CHECK_HEALTH, names.CHECK_CONVERSATIONS})
+"""Checks after the switch that the candidate has passed before its first traffic."""
+
 _SAY_WHAT_THEY_ARE = frozenset({names.CHECK_HEALTH, names.CHECK_CONVERSATIONS})
 """Checks whose own words name them."""
 
@@ -102,7 +105,7 @@ def late(view: View) -> Finding | None:
     """The deadline passed, and a check came to no verdict."""
     open_ones = checks.unfinished(view)
     if view.committed:  # who has passed it before isn't taken back for want of a second look, or of pods
-        open_ones = tuple(check for check in open_ones if check != names.CHECK_HEALTH) if ready(view) else ()
+        open_ones = tuple(check for check in open_ones if check not in _PASSED_BEFORE) if ready(view) else ()
     if not view.overdue or not open_ones:
         return None
     said = f"{', '.join(checks.words(check) for check in open_ones)}: no verdict in time"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentteam_operator.core import refusals
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.gates.pods import not_ready_in_time, ready
 from agentteam_operator.core.observed import PodObserved, RevisionObserved
@@ -113,11 +114,30 @@ def restored(view: View) -> Finding | None:
     return Finding(view.rollout.reason, view.rollout.message)
 
 
+def never_left(view: View) -> Finding | None:
+    """The candidate never had traffic, so there is none to bring back to an old revision that is dead."""
+    if view.rollout is None or view.took_traffic or not view.selects(view.rollout.base_revision):
+        return None
+    if view.green_endpoints or _any_ready(view.blue):  # whose endpoints are seen in a moment
+        return None
+    return Finding(view.rollout.reason, view.rollout.message)
+
+
 def given_up_restoring(view: View) -> Finding | None:
-    """None of the old revision's pods got ready in time. Until one does, the candidate's go on, if any is ready."""
+    """The old revision didn't come to have all traffic in time.
+
+    While none of its pods is ready the candidate's go on, if any is ready; else the Service is still to be turned back.
+    """
     if view.rollout is None or not view.overdue:
         return None
-    return Finding(view.rollout.reason, f"{view.rollout.message}; no pod of the old revision is ready")
+    return Finding(view.rollout.reason, f"{view.rollout.message}; {_not_restored_words(view)}")
+
+
+def _not_restored_words(view: View) -> str:
+    if not _any_ready(view.blue):
+        return "no pod of the old revision is ready"
+    refused = refusals.words_of_traffic(view)
+    return f"traffic isn't turned back in time{f': {refused}' if refused else ''}"
 
 
 def nothing_to_restore(view: View) -> Finding | None:
