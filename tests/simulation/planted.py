@@ -14,6 +14,7 @@ from agentteam_operator.api.status import AgentTeamStatus, Phase
 from agentteam_operator.apply import ClusterWriter, Executed, KubeWriter, Notifier, execute
 from agentteam_operator.core import (
     beginning,
+    entering,
     guarding,
     incidents,
     last_verdicts,
@@ -377,6 +378,11 @@ BUGS = (
         "a round of conversations outlives its rollout",
         lambda: mock.patch.object(rounds, "closed", lambda view: view),
         "upgrade-quiet-repeated-aborted",
+    ),
+    Bug(
+        "what is ordered is called by the spec's version",
+        lambda: mock.patch.object(entering, "version_of", lambda seen, _: seen.spec.version),
+        "upgrade-ordered-back",
     ),
     Bug(
         "the guard goes to and fro",

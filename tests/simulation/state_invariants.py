@@ -107,6 +107,18 @@ def only_what_passed_is_called_successful(watch: Watched, change: Change) -> Non
             raise broken("only_what_passed_is_called_successful", f"{entry.hash} has not passed its gates")
 
 
+def each_revision_is_on_record_by_its_own_version(watch: Watched, change: Change) -> None:
+    """Whoever ordered it to serve: the history has the version that its Deployment was made with."""
+    if change.resource.kind != names.KIND or change.after is None or watch.world.people_meddle:
+        return
+    for entry in watch.world.status.revisions:
+        deployment = watch.world.deployment(entry.hash)
+        made = deployment["metadata"]["labels"].get(names.LABEL_VERSION, "") if deployment else entry.version
+        if entry.version != made:
+            said = f"{entry.hash} is called {entry.version}, and is {made}"
+            raise broken("each_revision_is_on_record_by_its_own_version", said)
+
+
 def readiness_is_of_a_revisions_own_pods(watch: Watched, change: Change) -> None:
     """No gate is passed by pods that a Deployment of this name, now gone, has left behind."""
     rollout = watch.rollout
@@ -197,6 +209,7 @@ STATE_CHECKS = (
     the_timeline_only_grows,
     the_last_verdicts_only_grow,
     only_what_passed_is_called_successful,
+    each_revision_is_on_record_by_its_own_version,
     readiness_is_of_a_revisions_own_pods,
     what_goes_with_a_former_team_is_no_conflict,
 )

@@ -11,10 +11,11 @@ from datetime import datetime
 
 from agentteam_operator.api.order_status import ActionName, Orderer
 from agentteam_operator.api.status import AgentTeamStatus, Condition, Phase, TeamPhase
-from agentteam_operator.core import damage, guarding, incidents, names, notices, progress, refusals
+from agentteam_operator.core import damage, guarding, names, notices, progress, refusals
 from agentteam_operator.core.gates import Finding, intent
 from agentteam_operator.core.gates.asking import to_say
 from agentteam_operator.core.observed import Observed
+from agentteam_operator.core.versions import named
 from agentteam_operator.core.view import View, stuck_words, unready_words
 from agentteam_operator.core.words import quantity, shortened
 
@@ -100,16 +101,16 @@ def _not_what_was_asked_for(view: View) -> Finding | None:
         said = f"{_who_serves(view)}, to which the guard went back: {back.because}"
         return Finding(guarding.WENT_BACK, f"{said}; apply another spec, or retry {back.instead_of}")
     if back is not None and back.revision == serving:
-        said = f"{_who_serves(view)}, by a person's order; the spec asks for {incidents.named(view, back.instead_of)}"
+        said = f"{_who_serves(view)}, by a person's order; the spec asks for {named(view, back.instead_of)}"
         return Finding("RolledBackByPerson", f"{said}: apply another spec, or retry it")
     if rollout and rollout.phase in {Phase.FAILED, Phase.ROLLED_BACK}:
         took = "was refused" if rollout.phase is Phase.FAILED else "was rolled back"
-        said = f"{incidents.named(view, rollout.revision)} {took}"
+        said = f"{named(view, rollout.revision)} {took}"
         why = shortened(rollout.message, _LONGEST_REASON_CHARACTERS)
         return Finding(rollout.reason, f"{said}, {_who_serves(view)}{f': {why}' if why else ''}{_way_on(view)}")
     if target != serving and view.failed_before(target):
         said = (
-            f"{incidents.named(view, target)} was rolled back before and isn't tried again, {_who_serves(view)}:"
+            f"{named(view, target)} was rolled back before and isn't tried again, {_who_serves(view)}:"
             " retry it, or change the spec"
         )
         return Finding("RevisionFailedBefore", said)
@@ -127,21 +128,17 @@ def _way_on(view: View) -> str:
 
 def _who_serves(view: View) -> str:
     """The old revision, if it really does; and what keeps its pods from it."""
-    active, revision = view.active, incidents.named(view, view.status.active_revision)
+    active, revision = view.active, named(view, view.status.active_revision)
     if active and active.ready_pods and view.green_endpoints and not view.selects(view.status.active_revision):
         refused = refusals.words_of_traffic(view)
-        still = incidents.named(view, view.rollout.revision) if view.rollout else "the other revision"
+        still = named(view, view.rollout.revision) if view.rollout else "the other revision"
         return f"{still} still gets traffic that is {revision}'s{f' ({refused})' if refused else ''}"
     if active and active.ready_pods:
         why = stuck_words(active) if len(active.ready_pods) < active.replicas else ""
         short = f" with {len(active.ready_pods)} of {quantity(active.replicas, 'pod')} ({why})" if why else ""
         return f"{revision} serves{short}"
     why = stuck_words(active) if active else "its Deployment is gone"
-    still = (
-        f", {incidents.named(view, view.rollout.revision)} goes on until one is"
-        if view.stranded and view.rollout
-        else ""
-    )
+    still = f", {named(view, view.rollout.revision)} goes on until one is" if view.stranded and view.rollout else ""
     return f"no pod of {revision} is ready{f' ({why})' if why else ''}{still}"
 
 

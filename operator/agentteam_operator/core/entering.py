@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from agentteam_operator.api.status import Outcome, Phase, RevisionStatus, RolloutStatus
 from agentteam_operator.core import history
 from agentteam_operator.core.gates import intent
+from agentteam_operator.core.versions import version_of
 from agentteam_operator.core.view import View
 
 
@@ -26,7 +27,7 @@ def _preparing(view: View, _source: Phase | None) -> View:
     entry = known or RevisionStatus(hash=rollout.revision, created_at=view.now)
     entry = entry.model_copy(
         update={
-            "version": view.spec.version,
+            "version": version_of(view, rollout.revision),
             "image": view.green.image if view.green else view.spec.image or view.environment.default_image,
             "outcome": known.outcome if known and rollout.gates_skipped else Outcome.PENDING,
         }

@@ -33,6 +33,7 @@ from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.incident_evidence import last_words, of_gates
 from agentteam_operator.core.observed import PodObserved
 from agentteam_operator.core.verdicts import OFFLINE_SECONDS
+from agentteam_operator.core.versions import named
 from agentteam_operator.core.view import View
 from agentteam_operator.core.words import quantity
 
@@ -268,16 +269,3 @@ def digest(uid: str, *parts: object) -> str:
     """16 hex digits that tell one thing of a team from all others: the same however often they are made."""
     text = "/".join((uid, *(part.isoformat() if isinstance(part, datetime) else str(part) for part in parts)))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def named(view: View, revision: str) -> str:
-    """A revision as people know it, by its version if it has one; its hash tells it from others of that version."""
-    version = version_of(view, revision)
-    return f"version {version} ({revision})" if version else f"revision {revision}"
-
-
-def version_of(view: View, revision: str) -> str:
-    """`spec.version` of a revision, as far as the history knows it; empty if it doesn't."""
-    if revision == view.observed.target:
-        return view.spec.version
-    return next((known.version for known in view.status.revisions if known.hash == revision), "")

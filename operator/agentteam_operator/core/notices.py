@@ -24,6 +24,7 @@ from agentteam_operator.api.status import Phase
 from agentteam_operator.core import incidents
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.telling import Delivery, NotifierFacts
+from agentteam_operator.core.versions import named, version_of
 from agentteam_operator.core.view import View
 
 KEPT = timedelta(minutes=10)
@@ -58,11 +59,11 @@ def still_so(view: View) -> Iterator[NoticeStatus]:
 
 def condition(view: View) -> dict[str, tuple[str, Finding]]:
     """Whether the operator knows the notifiers that the spec names; not for teams that never named any."""
-    named = view.settings.notifications
-    if not named and not any(held.type == "NotifiersKnown" for held in view.status.conditions):
+    wanted = view.settings.notifications
+    if not wanted and not any(held.type == "NotifiersKnown" for held in view.status.conditions):
         return {}
     known = sorted(facts.name for facts in view.environment.notifiers)
-    unknown = [name for name in named if name not in known]
+    unknown = [name for name in wanted if name not in known]
     if not unknown:
         return {"NotifiersKnown": ("True", Finding("Known", "the operator knows every notifier that the spec names"))}
     there = f"it has {', '.join(known)}" if known else "it has none"
@@ -103,7 +104,7 @@ def _opening(view: View, incident: IncidentStatus) -> NoticeStatus:
         incident=incident.id,
         severity=incident.severity,
         revision=incident.revision,
-        version=incidents.version_of(view, incident.revision),
+        version=version_of(view, incident.revision),
         reason=incident.reason,
         title=incident.title,
         message=incident.description[:1024],
@@ -133,17 +134,15 @@ def _of_rollout(view: View, kind: NoticeKind, said: str) -> NoticeStatus:
     team, rollout = view.observed.team, view.rollout
     if rollout is None:
         raise AssertionError(f"{kind} of no rollout")
-    version = incidents.version_of(view, rollout.revision)
-    named = f"version {version} ({rollout.revision})" if version else f"revision {rollout.revision}"
     return NoticeStatus(
         id=incidents.digest(team.uid, kind, rollout.revision, rollout.phase_started_at),
         kind=kind,
         at=rollout.phase_started_at,
         since=rollout.phase_started_at,
         revision=rollout.revision,
-        version=version,
+        version=version_of(view, rollout.revision),
         reason=rollout.reason,
-        title=f"{team.namespace}/{team.name}: {named} {said}"[:256],
+        title=f"{team.namespace}/{team.name}: {named(view, rollout.revision)} {said}"[:256],
         message=rollout.message,
     )
 
@@ -154,8 +153,8 @@ def _of_rollout(view: View, kind: NoticeKind, said: str) -> NoticeStatus:
 def _addressed(view: View, notice: NoticeStatus) -> NoticeStatus:
     """The notice with a delivery for each notifier that wants to hear of such things."""
     known = {facts.name: facts for facts in view.environment.notifiers}
-    named = view.settings.notifications or tuple(name for name, facts in known.items() if facts.default)
-    deliveries = [_delivery(name, known.get(name), notice, view) for name in named]
+    wanted = view.settings.notifications or tuple(name for name, facts in known.items() if facts.default)
+    deliveries = [_delivery(name, known.get(name), notice, view) for name in wanted]
     # A status with more would be refused, and the step that it tells of with it.
     return notice.model_copy(update={"deliveries": [delivery for delivery in deliveries if delivery][:MAX_NOTIFIERS]})
 

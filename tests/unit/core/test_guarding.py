@@ -212,7 +212,7 @@ def test_what_was_wrong_anyhow_is_said_after_it() -> None:
     status = tick(ROLLED_BACK, replace(WORSE, revision=BLUE)).status
     assert status.reason == "Because"
     assert status.message.startswith(f"{BLUE} fails 30.0 %")
-    assert f"; version 2 ({GREEN}) was rolled back, revision {BLUE} serves" in status.message
+    assert f"; version 2 ({GREEN}) was rolled back, version 1 ({BLUE}) serves" in status.message
 
 
 def test_the_same_finding_once_more_changes_nothing() -> None:
@@ -361,7 +361,7 @@ def test_while_it_went_back_the_incident_stays_open() -> None:
     status = decide(replace(BACK.observed(), status=gone_back(), spec_target=GREEN), ENVIRONMENT, NOW).status
     assert (status.phase, status.reason) == (TeamPhase.DEGRADED, "RolledBackByGuard")
     assert status.message == (
-        f"version 2 ({BLUE}) serves, to which the guard went back: {GREEN} fails 30.0 %;"
+        f"version 1 ({BLUE}) serves, to which the guard went back: {GREEN} fails 30.0 %;"
         f" apply another spec, or retry {GREEN}"
     )
     assert status.last_incident == INCIDENT
