@@ -24,7 +24,7 @@ from tests.simulation.scenario import (
     in_phase,
 )
 from tests.simulation.specs import revision, spec
-from tests.simulation.stories import CREATED, UPGRADED, rolled_back, upgrade
+from tests.simulation.stories import BAD, CREATED, UPGRADED, rolled_back, upgrade
 from tests.simulation.table import fails
 from tests.simulation.world import World
 
@@ -150,6 +150,14 @@ ALERTS = (
         ),
         end=UPGRADED,
     )),
+    *(
+        _long(upgrade(f"guarded-rolled-back-and-{name}", rolled_back("WorseThanBlue"), two=BAD, then=(
+            Step(in_phase(Phase.ROLLED_BACK), fails("1", share)),
+            Step(told("1", Phase.ROLLED_BACK), WELL),
+            Step(nothing_found, lambda _: None),
+        )))
+        for name, share in (("worse", 0.3), ("much-worse", 0.8))
+    ),
 )  # fmt: skip
 
 _BACK = replace(UPGRADED, active="1", sizes={"1": 3})
@@ -166,7 +174,7 @@ WAYS_BACK = (
         Step(in_phase(Phase.COMPLETED, "1"), lambda _: None),
     ))),
     _long(upgrade("guarded-and-gone-back-once", _BACK, rollout=GO_BACK, then=(
-        Step(in_phase(Phase.COMPLETED, "2"), fails("2", 0.5)),
+        Step(in_phase(Phase.COMPLETED, "2"), fails("2", 0.3)),
         Step(in_phase(Phase.COMPLETED, "1"), ILL),
         Step(incident_is(is_open=True, about="1"), lambda _: None),
     ))),

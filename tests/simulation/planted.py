@@ -360,6 +360,11 @@ BUGS = (
         "upgrade-errors",
     ),
     Bug(
+        "the end of the guard's incident ends a rollback's",
+        lambda: mock.patch.object(incidents, "_left_so", return_value=()),
+        "upgrade-guarded-rolled-back-and-much-worse",
+    ),
+    Bug(
         "a lost status makes a new team",
         lambda: mock.patch.object(table, "adopted", lambda view: view),
         "upgrade-status-lost-while-preparing",

@@ -164,6 +164,17 @@ def every_fault_is_an_incident(watch: Watched, change: Change) -> None:
             raise broken("every_fault_is_an_incident", f"{entry.reason} at {entry.at}")
 
 
+def what_was_given_up_stays_an_incident(watch: Watched, change: Change) -> None:
+    """A team that isn't what its spec says, and not because a person wanted it, is never left without one."""
+    rollout, incident = watch.rollout, watch.world.status.last_incident
+    if change.resource.kind != names.KIND or change.after is None or rollout is None or watch.world.people_meddle:
+        return
+    if rollout.phase not in {Phase.ROLLED_BACK, Phase.FAILED} or rollout.reason in {"Superseded", "Aborted"}:
+        return
+    if incident is None or incident.resolved_at is not None:
+        raise broken("what_was_given_up_stays_an_incident", f"{rollout.revision}: {rollout.reason}")
+
+
 def rounds_are_had_one_by_one_within_the_cap(watch: Watched, change: Change) -> None:
     """Golden conversations of the watch: each round is counted once at most, and none begins beyond the cap."""
     problems = [several_rounds_run(watch.world), dear_rounds(watch.world)]
@@ -203,6 +214,7 @@ STATE_CHECKS = (
     the_guard_goes_back_once,
     the_guard_rests_during_a_rollout,
     every_fault_is_an_incident,
+    what_was_given_up_stays_an_incident,
     pod_templates_never_change,
     nothing_shrinks_on_trial,
     every_phase_has_its_deadline,

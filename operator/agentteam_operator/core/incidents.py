@@ -11,8 +11,10 @@ of, with an id made from the team, the revision and that moment: whoever dies in
 * A team at rest that is Degraded opens one: at once for what only a person can mend, for missing pods once they have
   been missing for longer than a replacement takes.
 * So does what the guard finds of the revision that serves; it is over when the guard finds it well, or is switched off.
+  What was rolled back is an incident again then, if it was one: the team isn't what its spec says.
 * A worse one takes the place of the open one, which is over with that. It never gets milder: what has once called for
-  a person stays so until it is mended, rather than calling again with each pod that comes and goes.
+  a person stays so until it is mended, rather than calling again with each pod that comes and goes. What the guard
+  finds takes the place of what is as bad, too, but not of a rollback: then the team's one line alone says it.
 * It is over when the team has been Healthy, with what the spec asks for, for `CALM_SECONDS`.
 
 None of it rests on the word of a cache: whoever opens or closes an incident has read the cluster live.
@@ -21,18 +23,16 @@ None of it rests on the word of a cache: whoever opens or closes an incident has
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agentteam_operator.api.incident_status import MAX_DESCRIPTION_CHARACTERS, IncidentStatus, Severity
 from agentteam_operator.api.redaction import without_secrets
-from agentteam_operator.api.status import Phase, TeamPhase, Transition
-from agentteam_operator.core import guarding
+from agentteam_operator.api.status import Phase, RolloutStatus, TeamPhase, Transition
+from agentteam_operator.core import guarding, serving_pods
 from agentteam_operator.core.gates import Finding
 from agentteam_operator.core.incident_evidence import last_words, of_gates
-from agentteam_operator.core.observed import PodObserved
-from agentteam_operator.core.verdicts import OFFLINE_SECONDS
 from agentteam_operator.core.versions import named
 from agentteam_operator.core.view import View
 from agentteam_operator.core.words import quantity
@@ -67,17 +67,32 @@ class _Fault:
 def update(view: View) -> View:
     """The view with an incident opened, or closed, if this tick gives reason to. Wants the summary of the status."""
     held = view.status.last_incident
-    is_open = held is not None and held.resolved_at is None
-    fault = _given_up(view) or _nothing_serves(view) or _failing_more(view) or _degraded(view)
-    if fault is not None and (held is None or not is_open or _takes_its_place(view, held, fault)):
-        return _with(view, _opened(view, fault))
-    if held is not None and is_open and _is_over(view, held):
-        return _with(view, held.model_copy(update={"resolved_at": view.now}))
-    return view
+    if held is None or held.resolved_at is not None:
+        fault = _worst(_faults(view))
+        return _with(view, _opened(view, fault)) if fault else view
+    if _is_over(view, held):
+        left = _worst([*_left_so(view), *_faults(view)])
+        return _with(view, _opened(view, left) if left else held.model_copy(update={"resolved_at": view.now}))
+    fault = _worst(_faults(view))
+    return _with(view, _opened(view, fault)) if fault and _takes_its_place(view, held, fault) else view
+
+
+def _faults(view: View) -> Iterator[_Fault]:
+    """All that is wrong; of what is equally bad, what says more comes first."""
+    found = (_given_up(view), _nothing_serves(view), _failing_more(view), _degraded(view))
+    yield from (fault for fault in found if fault)
+
+
+def _worst(faults: Iterable[_Fault]) -> _Fault | None:
+    """What a rollout came to is told in any case, in the tick in which it did; else the first of the worst."""
+    return max(faults, key=lambda fault: (fault.of_rollout, fault.severity is Severity.CRITICAL), default=None)
 
 
 def ending(view: View, held: IncidentStatus) -> str:
     """Why an incident is over, in words."""
+    after = view.status.last_incident
+    if after is not None and after.id != held.id and not _is_over(view, held):
+        return f"in its place: {after.title}"
     off = guarding.switched_off(view) if held.reason in guarding.REASONS else ""
     return off or f"{view.status.reason}: {view.status.message}"
 
@@ -93,10 +108,12 @@ def next_look_seconds(view: View) -> Iterator[float]:
     held = view.status.last_incident
     if held is not None and held.resolved_at is None:
         moments.append(_since(view, "Ready", "True", CALM_SECONDS))
-    if not any(_serving(view)):
+    if not any(serving_pods.ready_ones(view)):
         moments.append(_since(view, "Available", "False", NOTHING_SERVES_SECONDS))
     if view.phase in _STEADY and view.active:
-        moments += [_missing_from(view, pod) for pod in view.active.pods if not pod.ready and not pod.terminating]
+        moments += [
+            serving_pods.missing_from(view, pod) for pod in view.active.pods if not pod.ready and not pod.terminating
+        ]
     yield from ((moment - view.now).total_seconds() for moment in moments if moment and moment > view.now)
 
 
@@ -105,17 +122,22 @@ def _with(view: View, incident: IncidentStatus) -> View:
 
 
 def _takes_its_place(view: View, held: IncidentStatus, fault: _Fault) -> bool:
-    """Not the same thing once more: another candidate's fault or a later attempt's; or what is worse."""
+    """Not the same thing once more: another candidate's fault or a later attempt's; or what is worse.
+
+    What the guard has found is told once, and of a team that is rolled back only if it is worse than that.
+    """
     if fault.of_rollout and view.rollout is not None:
         another = held.revision != fault.revision or held.opened_at < view.rollout.started_at
-        return another or _is_worse(fault, held)
-    if fault.of_guard and view.status.guard != view.observed.status.guard:  # else it was told already
+        return another or _is_worse(fault.severity, held.severity)
+    of_guard = fault.of_guard and view.status.guard != view.observed.status.guard  # else it was told already
+    tells_of_rollback = _is_given_up(view) and held.reason not in guarding.REASONS
+    if of_guard and not tells_of_rollback and not _is_worse(held.severity, fault.severity):
         return (held.revision, held.reason) != (fault.revision, fault.found.reason)
-    return _is_worse(fault, held)
+    return _is_worse(fault.severity, held.severity)
 
 
-def _is_worse(fault: _Fault, held: IncidentStatus) -> bool:
-    return fault.severity is Severity.CRITICAL and held.severity is not Severity.CRITICAL
+def _is_worse(this: Severity, that: Severity) -> bool:
+    return this is Severity.CRITICAL and that is not Severity.CRITICAL
 
 
 def _is_over(view: View, held: IncidentStatus) -> bool:
@@ -134,13 +156,29 @@ def _given_up(view: View) -> _Fault | None:
     step = _turn(rollout.transitions, view.now) if rollout else None
     if rollout is None or step is None or step.reason in CHOSEN:
         return None
+    return _of_rollout(view, rollout, Finding(step.reason, step.message), refused=step.phase is Phase.FAILED)
+
+
+def _left_so(view: View) -> Iterator[_Fault]:
+    """The rollout was given up earlier, and the team left so, while its one incident was another."""
+    rollout = view.rollout
+    if rollout is not None and _is_given_up(view):
+        refused = rollout.phase is Phase.FAILED and bool(rollout.base_revision)
+        yield _of_rollout(view, rollout, Finding(rollout.reason, rollout.message), refused=refused)
+
+
+def _is_given_up(view: View) -> bool:
+    """The last rollout came to nothing, and not because a person wanted it."""
+    rollout = view.rollout
+    return rollout is not None and rollout.phase in {Phase.ROLLED_BACK, Phase.FAILED} and rollout.reason not in CHOSEN
+
+
+def _of_rollout(view: View, rollout: RolloutStatus, found: Finding, *, refused: bool) -> _Fault:
     came_to = "is rolled back" if rollout.base_revision else "failed, and there is none to go back to"
-    if step.phase is Phase.FAILED:
-        came_to = "is refused"
     return _Fault(
         revision=rollout.revision,
-        found=Finding(step.reason, step.message),
-        said=f"{named(view, rollout.revision)} {came_to}",
+        found=found,
+        said=f"{named(view, rollout.revision)} {'is refused' if refused else came_to}",
         severity=_severity(view),
         evidence=(*of_gates(rollout.gates), *last_words(view.green)),
         of_rollout=True,
@@ -162,7 +200,7 @@ def _nothing_serves(view: View) -> _Fault | None:
     """Traffic is meant for a revision, and no pod that may get some has been ready for a while."""
     revision = view.status.active_revision
     due = _since(view, "Available", "False", NOTHING_SERVES_SECONDS)
-    if not revision or any(_serving(view)) or due is None or due > view.now:
+    if not revision or any(serving_pods.ready_ones(view)) or due is None or due > view.now:
         return None
     wanted = quantity(view.active.replicas, "pod") if view.active else "its Deployment is gone"
     return _Fault(
@@ -192,9 +230,9 @@ def _failing_more(view: View) -> _Fault | None:
 def _degraded(view: View) -> _Fault | None:
     """The team is at rest, and isn't well; of one that was rolled back, only what makes it worse."""
     status, revision = view.status, view.status.active_revision
-    if view.phase not in _STEADY or not revision or not any(_serving(view)):
+    if view.phase not in _STEADY or not revision or not any(serving_pods.ready_ones(view)):
         return None
-    missing = _are_missing(view)
+    missing = serving_pods.are_missing(view)
     known = CHOSEN | guarding.REASONS | {"PodsNotReady", guarding.WENT_BACK}
     unwell = view.phase is Phase.COMPLETED and status.phase is TeamPhase.DEGRADED and status.reason not in known
     if not missing and not unwell:
@@ -208,34 +246,9 @@ def _degraded(view: View) -> _Fault | None:
     )
 
 
-def _are_missing(view: View) -> bool:
-    """Pods of what serves are missing, and not for the moment that a start or a replacement takes."""
-    active = view.active
-    if active is None or len(active.ready_pods) >= active.replicas:
-        return False
-    late = (_missing_from(view, pod) <= view.now for pod in active.pods if not pod.ready and not pod.terminating)
-    return bool(active.message) or any(late)
-
-
-def _missing_from(view: View, pod: PodObserved) -> datetime:
-    """When an unready pod counts as missing: soon after it was lost, or when its start has taken too long."""
-    if pod.lost_since is not None:
-        return pod.lost_since + timedelta(seconds=OFFLINE_SECONDS)
-    return pod.created_at + timedelta(seconds=view.settings.ready_timeout_seconds)
-
-
-def _serving(view: View) -> Iterator[PodObserved]:
-    """Ready pods that traffic goes to, or is meant to go to."""
-    both = (view.blue, view.green) if view.selects(None) else ()
-    for colour in (view.active, *both):
-        yield from colour.ready_pods if colour else ()
-
-
 def _severity(view: View) -> Severity:
     """Critical when less than half of what should serve does."""
-    ready = len(view.active.ready_pods) if view.active else 0
-    wanted = view.active.replicas if view.active else 1
-    return Severity.CRITICAL if 2 * ready < max(wanted, 1) else Severity.WARNING
+    return Severity.CRITICAL if serving_pods.less_than_half(view) else Severity.WARNING
 
 
 def _since(view: View, condition: str, status: str, seconds: float) -> datetime | None:

@@ -78,9 +78,7 @@ def _news(view: View) -> Iterator[NoticeStatus]:
     """What came about in this tick, in the order in which people want to hear of it."""
     before, after = view.observed.status.last_incident, view.status.last_incident
     if before is not None and before.resolved_at is None and after is not None and after != before:
-        replaced = after.id != before.id
-        how = f"in its place: {after.title}" if replaced else incidents.ending(view, before)
-        yield _addressed(view, _resolution(view, before, how))
+        yield _addressed(view, _resolution(view, before, incidents.ending(view, before)))
     if after is not None and after.resolved_at is None and (before is None or before.id != after.id):
         yield _addressed(view, _opening(view, after))
     rollout = view.rollout

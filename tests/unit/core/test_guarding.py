@@ -249,7 +249,11 @@ def test_what_was_found_stands_without_news(finding: GuardFinding | None) -> Non
 
 OVER: Mapping[str, tuple[Situation, GuardFinding | None, str]] = {
     "it is well again": (COMPLETED, WELL, "Serving: "),
-    "after a rollback, too": (ROLLED_BACK, replace(WELL, revision=BLUE), "Because: "),
+    "after a rollback that a person wanted": (
+        replace(ROLLED_BACK, reason="Aborted"),
+        replace(WELL, revision=BLUE),
+        "Aborted: ",
+    ),
     "switched off": (replace(COMPLETED, rollout=OFF), WORSE, "GuardDisabled: spec.rollout.guard.enabled is false"),
     "another revision serves": (
         replace(COMPLETED, target=BLUE, active=BLUE, selects=BLUE, blue=revision_of(BLUE)),
