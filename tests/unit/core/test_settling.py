@@ -8,12 +8,13 @@ import pytest
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
 from agentteam_operator.core.decide import advance, decide
 from agentteam_operator.core.gates import judgement
-from agentteam_operator.core.observed import RevisionObserved
+from agentteam_operator.core.observed import JobObserved, RevisionObserved
 
 from tests.unit.core.situations import BLUE, CALM, ENVIRONMENT, GREEN, NOW, Situation, revision_of, verdict
 
 WITHOUT_PROMETHEUS = replace(ENVIRONMENT, metrics_configured=False)
 LONG_SECONDS = 100_000.0
+PASSED = JobObserved(finished=True, succeeded=True)
 
 
 def settling(green: RevisionObserved, blue: RevisionObserved | None = None) -> Situation:
@@ -47,13 +48,37 @@ def test_an_old_revision_that_is_no_better_is_not_gone_back_to(ready: int) -> No
     assert rollout.message == "2 of 3 pods ready"
 
 
-def test_a_pause_for_want_of_pods_says_so() -> None:
-    """Every gate has passed: it isn't Prometheus that is silent."""
-    situation = replace(settling(revision_of(GREEN, 2, 3)), judgement=verdict(Verdict.PASSED))
-    paused = advance(situation.view()).rollout
+@pytest.mark.parametrize("action", ["Pause", "Rollback", "Promote"])
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        pytest.param("Gradual", Verdict.PASSED, id="gradual-acquitted"),
+        pytest.param("Gradual", Verdict.INCONCLUSIVE, id="gradual-quiet"),
+        pytest.param("Immediate", Verdict.PASSED, id="at-once-acquitted"),
+    ],
+)
+def test_a_missing_pod_is_no_want_of_a_verdict(action: str, mode: str, said: Verdict) -> None:
+    """Nobody is asked for it: it may come until the deadline, which then decides."""
+    rules = {"traffic": {"mode": mode}, "analysis": {"onInconclusive": action}}
+    waiting = replace(CALM[Phase.SETTLING], in_phase_seconds=700.0, judgement=verdict(said, 5), rollout=rules)
+    lacking = replace(waiting, green=revision_of(GREEN, 2, 1), endpoints=(GREEN,), probe=PASSED)
+    assert phase_of(lacking) is Phase.SETTLING
+    assert phase_of(replace(lacking, green=revision_of(GREEN, 3))) is Phase.COMPLETED
+    assert phase_of(replace(lacking, overdue=True)) is Phase.ROLLING_BACK
+    assert phase_of(replace(lacking, overdue=True, blue=revision_of(BLUE, 2, 1))) is Phase.COMPLETED
+
+
+def phase_of(situation: Situation) -> Phase | None:
+    return advance(situation.view()).phase
+
+
+def test_a_pause_says_of_missing_pods_too() -> None:
+    """What was switched at once is judged here: with no verdict a person is asked, who wants to know of the pods."""
+    quiet = replace(settling(revision_of(GREEN, 2, 3)), judgement=verdict(Verdict.INCONCLUSIVE))
+    paused = advance(replace(quiet, rollout={"traffic": {"mode": "Immediate"}}).view()).rollout
     assert paused is not None
     assert paused.phase is Phase.AWAITING_PROMOTION
-    assert paused.message.startswith("2 of 3 pods ready. To go on: kubectl annotate --overwrite -n ")
+    assert paused.message.startswith("2 of 3 pods ready; errorRate: as said. To go on: kubectl annotate --overwrite ")
 
 
 def test_a_pause_for_want_of_pods_ends_when_they_are_there() -> None:

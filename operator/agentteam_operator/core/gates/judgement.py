@@ -224,7 +224,7 @@ def undecided_pause(view: View) -> Finding | None:
     """No verdict, and the spec says to ask a person; or to go on, which nobody meant for what is under suspicion."""
     if _suspected(view):
         return asking(view, _undecided_means(view, InconclusiveAction.PROMOTE))
-    return asking(view, _undecided_means(view, InconclusiveAction.PAUSE))
+    return None if _lacks_only_pods(view) else asking(view, _undecided_means(view, InconclusiveAction.PAUSE))
 
 
 def _suspected(view: View) -> bool:
@@ -245,8 +245,7 @@ def settings_unread(view: View) -> Finding | None:
 
 def undecided_rollback(view: View) -> Finding | None:
     """No verdict, and the spec says to go back."""
-    only_pods = _lacks_pods(view) and (not _judged_after_switch(view) or acquitted(view) is not None)
-    return None if only_pods else _undecided_means(view, InconclusiveAction.ROLLBACK)
+    return None if _lacks_only_pods(view) else _undecided_means(view, InconclusiveAction.ROLLBACK)
 
 
 def undecided_promote(view: View) -> Finding | None:
@@ -257,6 +256,11 @@ def undecided_promote(view: View) -> Finding | None:
 def _lacks_pods(view: View) -> bool:
     """After the switch pods are missing: that is no want of a verdict, and has rules of its own."""
     return view.phase is Phase.SETTLING and ready(view) is None
+
+
+def _lacks_only_pods(view: View) -> bool:
+    """Pods are missing, and no verdict is: it was given before the switch, or, with Immediate, is there since."""
+    return _lacks_pods(view) and (not _judged_after_switch(view) or acquitted(view) is not None)
 
 
 def nobody_promoted(view: View) -> Finding | None:
