@@ -102,9 +102,12 @@ PAUSES = (
     }), runs_per_second=QUIET, then=(
         Step(_IN_PAUSE, all_do(people_ask(RUNS_PER_SECOND), apply("3"))),
     )),
-    upgrade("paused-until-people-come", runs_per_second=QUIET, then=(
-        Step(_IN_PAUSE, people_ask(RUNS_PER_SECOND)),
-    )),
+    *(
+        upgrade(f"paused-{where}until-people-come", runs_per_second=QUIET, rollout=rollout, then=(
+            Step(_IN_PAUSE, people_ask(RUNS_PER_SECOND)),
+        ))
+        for where, rollout in (("", {}), ("last-step-", HALVES), ("watch-", HALVES_AT_ONCE))
+    ),
     upgrade("paused-and-found-worse", rolled_back("WorseThanBlue"), two=BAD, runs_per_second=QUIET, then=(
         Step(_IN_PAUSE, people_ask(RUNS_PER_SECOND)),
     )),

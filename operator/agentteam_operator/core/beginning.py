@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentteam_operator.api.status import MAX_TRANSITIONS, Phase, RolloutStatus, Transition
 from agentteam_operator.core import rounds, timing
 from agentteam_operator.core.difference import only_operational
-from agentteam_operator.core.gates import Finding
+from agentteam_operator.core.gates import Finding, judgement
 from agentteam_operator.core.plan import events
 from agentteam_operator.core.view import View
 
@@ -37,7 +37,7 @@ def restarted_clock(view: View, rollout: RolloutStatus, to: Phase, found: Findin
     """The rollout at the beginning of a phase: its time, its deadline, its line in the timeline."""
     entry = Transition(phase=to, at=view.now, reason=found.reason, message=found.message)
     seconds = timing.deadline_seconds(view, to)
-    step = rollout.step + 1 if to is rollout.phase is Phase.SHIFTING else rollout.step
+    next_step = to is Phase.SHIFTING and found.reason == judgement.STEP_HELD  # else its first, or the same once more
     pausing = to is Phase.AWAITING_PROMOTION  # the watch goes on where it stood
     checked_anew = to is rollout.phase and to in {Phase.TESTING, Phase.HEALTH_CHECKING}
     return rollout.model_copy(
@@ -46,7 +46,7 @@ def restarted_clock(view: View, rollout: RolloutStatus, to: Phase, found: Findin
             "phase_started_at": view.now,
             "deadline": view.after(seconds) if seconds is not None else None,
             "paused_in": rollout.phase if pausing else None,
-            "step": step,
+            "step": rollout.step + 1 if next_step else rollout.step,
             "rechecks": rollout.rechecks + 1 if checked_anew else 0,
             "attended_seconds": rollout.attended_seconds if pausing else 0,
             "judged_seconds": rollout.judged_seconds if pausing else 0,

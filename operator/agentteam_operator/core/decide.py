@@ -71,6 +71,8 @@ _BY_SETTINGS = frozenset(
         judgement.watched,
         judgement.settled,
         judgement.acquitted_in_pause,
+        judgement.step_held_in_pause,
+        judgement.last_step_held_in_pause,
         judgement.undecided_promote,
     }
 )
@@ -177,6 +179,8 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
         Rule(intent.resumed_shift, Phase.SHIFTING),
         Rule(intent.resumed_watch, Phase.WATCHING),
         Rule(intent.resumed_settling, Phase.SETTLING),
+        Rule(judgement.last_step_held_in_pause, Phase.WATCHING),
+        Rule(judgement.step_held_in_pause, Phase.SHIFTING),
         Rule(judgement.acquitted_in_pause, Phase.SWITCHING),
         Rule(judgement.nobody_promoted, Phase.ROLLING_BACK),
     ),

@@ -78,22 +78,33 @@ BEFORE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("source", "to", "expected"),
+    ("source", "to", "reason", "expected"),
     [
-        (Phase.HEALTH_CHECKING, Phase.SHIFTING, (1, 0, 0, None, None)),
-        (Phase.SHIFTING, Phase.SHIFTING, (2, 0, 0, None, None)),
-        (Phase.SHIFTING, Phase.WATCHING, (1, 0, 0, ago(40), None)),
-        (Phase.WATCHING, Phase.WATCHING, (1, 0, 0, ago(40), None)),
-        (Phase.WATCHING, Phase.AWAITING_PROMOTION, (1, 30.0, 20.0, ago(40), Phase.WATCHING)),
-        (Phase.AWAITING_PROMOTION, Phase.SHIFTING, (1, 0, 0, None, None)),
+        (Phase.HEALTH_CHECKING, Phase.SHIFTING, "Healthy", (1, 0, 0, None, None)),
+        (Phase.SHIFTING, Phase.SHIFTING, "StepHeld", (2, 0, 0, None, None)),
+        (Phase.SHIFTING, Phase.WATCHING, "StepHeld", (1, 0, 0, ago(40), None)),
+        (Phase.WATCHING, Phase.WATCHING, "Because", (1, 0, 0, ago(40), None)),
+        (Phase.WATCHING, Phase.AWAITING_PROMOTION, "Inconclusive", (1, 30.0, 20.0, ago(40), Phase.WATCHING)),
+        (Phase.AWAITING_PROMOTION, Phase.SHIFTING, "Resumed", (1, 0, 0, None, None)),
+        (Phase.AWAITING_PROMOTION, Phase.SHIFTING, "StepHeld", (2, 0, 0, None, None)),
+        (Phase.AWAITING_PROMOTION, Phase.WATCHING, "StepHeld", (1, 0, 0, ago(40), None)),
     ],
-    ids=["first-step", "next-step", "watch", "watch-again", "pause", "step-again"],
+    ids=[
+        "first-step",
+        "next-step",
+        "watch",
+        "watch-again",
+        "pause",
+        "step-again",
+        "next-step-out-of-a-pause",
+        "watch-out-of-a-pause",
+    ],
 )
-def test_what_a_phase_begins_with(source: Phase, to: Phase, expected: tuple[object, ...]) -> None:
-    after = entered(source, to, **BEFORE, paused_in=Phase.TESTING)
+def test_what_a_phase_begins_with(source: Phase, to: Phase, reason: str, expected: tuple[object, ...]) -> None:
+    after = entered(source, to, Finding(reason, "as said"), **BEFORE, paused_in=Phase.TESTING)
     found = (after.step, after.attended_seconds, after.judged_seconds, after.step_started_at, after.paused_in)
     assert found == expected
-    assert (after.phase, after.phase_started_at, after.reason, after.message) == (to, NOW, "Because", "as said")
+    assert (after.phase, after.phase_started_at, after.reason, after.message) == (to, NOW, reason, "as said")
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,9 @@ def test_a_candidate_is_not_made_on_the_word_of_a_cache() -> None:
     assert decision.needs_live_read
 
 
+STEP_IN_PAUSE = {"paused_in": Phase.SHIFTING, "step_held_seconds": 60.0, "judgement": PASSED}
+
+
 @pytest.mark.parametrize(
     ("phase", "parts"),
     [
@@ -97,6 +100,8 @@ def test_a_candidate_is_not_made_on_the_word_of_a_cache() -> None:
         (Phase.SHIFTING, {"step": 1, "step_held_seconds": 60.0, "judgement": PASSED}),
         (Phase.WATCHING, {"in_phase_seconds": 600.0, "judgement": PASSED}),
         (Phase.AWAITING_PROMOTION, {"in_phase_seconds": 600.0, "judgement": PASSED}),
+        (Phase.AWAITING_PROMOTION, {**STEP_IN_PAUSE, "step": 0}),
+        (Phase.AWAITING_PROMOTION, {**STEP_IN_PAUSE, "step": 1}),
         (
             Phase.SETTLING,
             {
@@ -114,7 +119,16 @@ def test_a_candidate_is_not_made_on_the_word_of_a_cache() -> None:
             },
         ),
     ],
-    ids=["step-held", "last-step-held", "watched", "acquitted-in-pause", "settled", "undecided"],
+    ids=[
+        "step-held",
+        "last-step-held",
+        "watched",
+        "acquitted-in-pause",
+        "step-held-in-pause",
+        "last-step-held-in-pause",
+        "settled",
+        "undecided",
+    ],
 )
 def test_no_way_forward_rests_on_settings_that_cannot_be_read(phase: Phase, parts: dict[str, Any]) -> None:
     assert len(entered(seen(phase, **parts))) > 1

@@ -48,7 +48,13 @@ def test_whether_there_is_anything_to_ask_and_to_hold_it_against(view: View, *, 
 WATCHED: dict[str, Any] = {"in_phase_seconds": 600.0}
 STEP: dict[str, Any] = {"step_held_seconds": 60.0, "endpoints": (GREEN,)}
 UNHELD = {**IMMEDIATE, "traffic": {"mode": "Gradual", "steps": [{"weight": 50, "holdSeconds": 0}]}}
+TWO_STEPS = {"traffic": {"steps": [{"weight": 25, "holdSeconds": 60}, {"weight": 50, "holdSeconds": 0}]}}
 ONE_SECOND = {"traffic": {"mode": "Gradual", "steps": [{"weight": 50, "holdSeconds": 1}]}}
+
+
+def held_back(**situation: Any) -> View:  # noqa: ANN401 - parts of a Situation
+    """A step lacked a verdict, so that a person was asked; since then it came."""
+    return seen(PAUSE, **{"paused_in": SHIFTING, "judgement": PASSED, "rollout": TWO_STEPS, **STEP, **situation})
 
 
 @pytest.mark.parametrize(
@@ -106,6 +112,8 @@ ONE_SECOND = {"traffic": {"mode": "Gradual", "steps": [{"weight": 50, "holdSecon
             seen(PAUSE, judgement=PASSED, rollout={"watchSeconds": 600}, **WATCHED),
             "errorRate: as said",
         ),
+        (judgement.step_held_in_pause, held_back(), "held 100 % for 60 s, no worse so far"),
+        (judgement.last_step_held_in_pause, held_back(step=1), "reached 100 %, which isn't to be held"),
         (judgement.step_held, seen(SHIFTING, judgement=PASSED, **STEP), "held 100 % for 60 s, no worse so far"),
         (judgement.step_held, seen(SHIFTING, prometheus=False, **STEP), "held 100 % for 60 s"),
         (judgement.step_held, seen(SHIFTING, judgement=SKIPPED, **STEP), "held 100 % for 60 s"),
@@ -180,6 +188,8 @@ ONE_SECOND = {"traffic": {"mode": "Gradual", "steps": [{"weight": 50, "holdSecon
         "acquitted-while-serving",
         "acquitted-in-pause",
         "acquitted-in-pause-after-the-whole-watch",
+        "step-held-in-pause",
+        "last-step-held-in-pause",
         "step-held",
         "step-held-with-nobody-to-ask",
         "step-held-with-nothing-to-ask-about",
@@ -218,6 +228,17 @@ def test_says_what_it_found(gate: Gate, view: View, message: str) -> None:
         (judgement.acquitted_in_pause, seen(PAUSE, active=GREEN, green=READY, judgement=PASSED, **WATCHED)),
         (judgement.acquitted_in_pause, seen(PAUSE, paused_in=Phase.TESTING, judgement=PASSED, **WATCHED)),
         (judgement.acquitted_in_pause, seen(PAUSE, reason=asking.PAUSED, judgement=PASSED, **WATCHED)),
+        (judgement.acquitted_in_pause, seen(PAUSE, paused_in=SHIFTING, judgement=PASSED, **WATCHED, **STEP)),
+        (judgement.step_held_in_pause, seen(PAUSE, judgement=PASSED, **STEP)),
+        (judgement.step_held_in_pause, held_back(active=GREEN)),
+        (judgement.step_held_in_pause, held_back(reason=asking.PAUSED)),
+        (judgement.step_held_in_pause, held_back(judgement=verdict(Verdict.PASSED, answers=19))),
+        (judgement.step_held_in_pause, held_back(judgement=verdict(Verdict.PENDING))),
+        (judgement.step_held_in_pause, held_back(step_held_seconds=59.0)),
+        (judgement.step_held_in_pause, held_back(step_held_seconds=None)),
+        (judgement.step_held_in_pause, held_back(stray_pods=frozenset({"debug"}))),
+        (judgement.last_step_held_in_pause, held_back()),
+        (judgement.last_step_held_in_pause, held_back(reason=asking.PAUSED, step=1)),
         (judgement.acquitted_in_pause, seen(PAUSE, **WATCHED)),
         (judgement.acquitted_in_pause, seen(PAUSE, judgement=PASSED, in_phase_seconds=599.0)),
         (judgement.acquitted_in_pause, seen(PAUSE, judgement=verdict(Verdict.PASSED, answers=19), **WATCHED)),
@@ -262,6 +283,17 @@ def test_says_what_it_found(gate: Gate, view: View, message: str) -> None:
         "acquitted-in-pause-but-it-serves-already",
         "acquitted-in-pause-before-any-traffic",
         "acquitted-but-a-person-holds-it",
+        "acquitted-in-the-pause-of-a-step",
+        "step-held-in-the-pause-of-a-watch",
+        "step-held-in-pause-but-it-serves-already",
+        "step-held-but-a-person-holds-it",
+        "step-held-in-pause-on-too-few-answers",
+        "step-held-in-pause-by-what-is-pending",
+        "step-held-in-pause-a-second-too-short",
+        "step-not-reached-before-the-pause",
+        "step-held-in-pause-by-others-pods",
+        "not-the-last-step-in-pause",
+        "last-step-held-but-a-person-holds-it",
         "not-judged-in-pause",
         "acquitted-in-pause-a-second-too-soon",
         "acquitted-in-pause-on-too-few-answers",

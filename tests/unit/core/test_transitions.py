@@ -117,6 +117,17 @@ CAUSES: Mapping[str, Mapping[str, Any]] = {
     "judgement.last_step_held": {"step": 1, "step_held_seconds": 60.0, "judgement": verdict(Verdict.PASSED)},
     "judgement.watched": {"in_phase_seconds": 600.0, "judgement": verdict(Verdict.PASSED)},
     "judgement.acquitted_in_pause": {"in_phase_seconds": 600.0, "judgement": verdict(Verdict.PASSED)},
+    "judgement.step_held_in_pause": {
+        "paused_in": Phase.SHIFTING,
+        "step_held_seconds": 60.0,
+        "judgement": verdict(Verdict.PASSED),
+    },
+    "judgement.last_step_held_in_pause": {
+        "paused_in": Phase.SHIFTING,
+        "step": 1,
+        "step_held_seconds": 60.0,
+        "judgement": verdict(Verdict.PASSED),
+    },
     "judgement.acquitted_while_serving": {
         "active": GREEN,
         "green": ALL_READY,

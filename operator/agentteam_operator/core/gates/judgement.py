@@ -14,6 +14,9 @@ from agentteam_operator.core.view import View
 INCONCLUSIVE_HOLD_SECONDS = 60
 """How long a judgement that has come to no verdict is waited for after its time is up."""
 
+STEP_HELD = "StepHeld"
+"""Reason to go on to what follows a traffic step."""
+
 SUSPICIONS = frozenset({"Suspicious", "SickPod", "RunsHang"})
 """Reasons of metrics that hold because something was seen, not because too little was."""
 
@@ -64,9 +67,23 @@ def acquitted_while_serving(view: View) -> Finding | None:
 
 def acquitted_in_pause(view: View) -> Finding | None:
     """What was missing came while a person was asked: the whole watch, on enough answers, with nothing against it."""
-    if view.committed or view.awaits_first_traffic or (view.rollout and view.rollout.reason == PAUSED):
-        return None
-    return _acquitted_since(view)
+    return _acquitted_since(view) if _asked_in(view, Phase.WATCHING) else None
+
+
+def step_held_in_pause(view: View) -> Finding | None:
+    """What a step was missing came while a person was asked: the next one begins."""
+    return step_held(view) if _asked_in(view, Phase.SHIFTING) else None
+
+
+def last_step_held_in_pause(view: View) -> Finding | None:
+    """What the last step was missing came while a person was asked: what follows is the watch."""
+    return last_step_held(view) if _asked_in(view, Phase.SHIFTING) else None
+
+
+def _asked_in(view: View, phase: Phase) -> bool:
+    """A person was asked in this phase, for want of something; what a person paused, only a person ends."""
+    rollout = view.rollout
+    return rollout is not None and rollout.paused_in is phase and rollout.reason != PAUSED and not view.committed
 
 
 def _acquitted_since(view: View) -> Finding | None:
@@ -85,12 +102,12 @@ def step_held(view: View) -> Finding | None:
     if view.rollout is None or view.elapsed(view.rollout.step_started_at) < view.step.hold_seconds or view.stray_pods:
         return None
     if view.step.hold_seconds == 0:
-        return Finding("StepHeld", f"reached {view.weight_percent} %, which isn't to be held")
+        return Finding(STEP_HELD, f"reached {view.weight_percent} %, which isn't to be held")
     if not judged(view) or _nothing_to_judge(view):
-        return Finding("StepHeld", f"held {view.weight_percent} % for {view.step.hold_seconds:g} s")
+        return Finding(STEP_HELD, f"held {view.weight_percent} % for {view.step.hold_seconds:g} s")
     if view.judgement is None or not _enough(view, view.judgement):
         return None
-    return Finding("StepHeld", f"held {view.weight_percent} % for {view.step.hold_seconds:g} s, no worse so far")
+    return Finding(STEP_HELD, f"held {view.weight_percent} % for {view.step.hold_seconds:g} s, no worse so far")
 
 
 def last_step_held(view: View) -> Finding | None:
