@@ -233,7 +233,8 @@ def test_what_a_person_paused_is_resumed_rather_than_promoted() -> None:
     rollout = next_status(saying(CALM[Phase.WATCHING], "pause", GREEN)).rollout
     assert rollout is not None
     assert ". To go on: kubectl annotate --overwrite -n sim agentteam chat agentteam.dev/resume=" in rollout.message
-    assert "to skip the rest of the watch: the same with agentteam.dev/promote" in rollout.message
+    skipped = "to send it all traffic now, without the rest of the watch"
+    assert f"{skipped}: the same with agentteam.dev/promote" in rollout.message
 
 
 def test_retry_forgets_what_was_held_against_a_revision() -> None:

@@ -80,7 +80,7 @@ def test_a_watch_that_could_not_be_made_up_for_says_what_was_watched() -> None:
     watching = replace(CALM[Phase.WATCHING], in_phase_seconds=1261.0, overdue=True, judgement=verdict(Verdict.PASSED))
     paused = moved(watching, judged_seconds=400.0)
     assert paused.phase is Phase.AWAITING_PROMOTION
-    assert paused.message.startswith("nothing speaks against it, but it was watched for 400 of 600 s. To go on: ")
+    assert paused.message.startswith("nothing speaks against it, but it was watched for 400 of 600 s. To watch anew: ")
 
 
 @pytest.mark.parametrize(
@@ -117,12 +117,12 @@ def test_what_all_metrics_say_is_said_once_and_the_commands_are_never_cut_off() 
     )
     message = moved(watching).message
     assert message.startswith("errorRate, slowness: no answer no answer")
-    assert "to watch anew: the same with agentteam.dev/resume" in message
+    assert "to send it all traffic now, without the rest of the watch: the same with agentteam.dev/promote" in message
     assert message.endswith("to go back: the same with agentteam.dev/abort")
     other = (silent[0], replace(silent[1], message="another answer " * 60))
     cut = moved(replace(watching, judgement=replace(judged, verdicts=other))).message
     assert len(cut) <= asking.LONGEST_QUESTION_CHARACTERS
-    assert "…. To go on: kubectl annotate --overwrite -n sim agentteam chat agentteam.dev/promote=" in cut
+    assert "…. To watch anew: kubectl annotate --overwrite -n sim agentteam chat agentteam.dev/resume=" in cut
 
 
 @pytest.mark.parametrize("action", ["Rollback", "Promote"])

@@ -17,15 +17,15 @@ PAUSED = "Paused"
 LONGEST_QUESTION_CHARACTERS = 900
 """The commands stand at its end: they mustn't be what is cut off where it is told after other things."""
 
-_WITH_A_SHARE = frozenset({Phase.SHIFTING, Phase.WATCHING})
-"""Where a pause can be resumed: before any traffic only promote leads on."""
-
-_AGAIN = {
-    Phase.TESTING: "to test again",
-    Phase.SHIFTING: "to begin the step anew",
-    Phase.WATCHING: "to watch anew",
-    Phase.SETTLING: "to look on",
+_PAST_THE_REST = {
+    Phase.SHIFTING: "to send it all traffic now, without the rest of the steps and of the watch",
+    Phase.WATCHING: "to send it all traffic now, without the rest of the watch",
 }
+"""What promote does where the candidate has a share of the traffic: more than most who are asked would mean."""
+
+_AGAIN = {Phase.TESTING: "to test again", Phase.SETTLING: "to look on"}
+_ANEW = {Phase.SHIFTING: "To begin the step anew", Phase.WATCHING: "To watch anew"}
+"""What resume does; before any traffic only promote leads on."""
 
 
 def to_say(action: ActionName, revision: str, moment: datetime) -> str:
@@ -48,7 +48,9 @@ def asking(view: View, found: Finding | None) -> Finding | None:
 def _answers(view: View, found: Finding) -> list[tuple[str, ActionName]]:
     """What can be said, what it does in words, and first what most likely is meant."""
     back = ("to go back", ActionName.ABORT)
-    if found.reason == PAUSED and view.phase in _WITH_A_SHARE:
-        return [("To go on", ActionName.RESUME), ("to skip the rest of the watch", ActionName.PROMOTE), back]
-    again = _AGAIN.get(view.phase) if view.phase else None
+    phase = view.phase
+    if phase in _PAST_THE_REST:
+        onward = "To go on" if found.reason == PAUSED else _ANEW[phase]
+        return [(onward, ActionName.RESUME), (_PAST_THE_REST[phase], ActionName.PROMOTE), back]
+    again = _AGAIN.get(phase) if phase else None
     return [("To go on", ActionName.PROMOTE), *([(again, ActionName.RESUME)] if again else []), back]
