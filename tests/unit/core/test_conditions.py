@@ -58,17 +58,17 @@ REFUSED = Refusal("Service", TEAM, "patch Service: denied by policy (HTTP 403)",
     [
         pytest.param(
             replace(CALM[Phase.ROLLED_BACK], selects=GREEN, endpoints=(GREEN,), refusals=(REFUSED,)),
-            f"version 2 ({GREEN}) still gets traffic that is revision {BLUE}'s ({REFUSED.message})",
+            f"version 2 ({GREEN}) still gets traffic that is version 1 ({BLUE})'s ({REFUSED.message})",
             id="may-not-be-turned-back",
         ),
         pytest.param(
             replace(CALM[Phase.ROLLED_BACK], selects=None, endpoints=(BLUE, GREEN)),
-            f"version 2 ({GREEN}) still gets traffic that is revision {BLUE}'s",
+            f"version 2 ({GREEN}) still gets traffic that is version 1 ({BLUE})'s",
             id="not-turned-back-yet",
         ),
         pytest.param(
             replace(CALM[Phase.ROLLED_BACK], selects=BLUE, endpoints=(BLUE,)),
-            f"revision {BLUE} serves",
+            f"version 1 ({BLUE}) serves",
             id="turned-back",
         ),
     ],
@@ -76,4 +76,4 @@ REFUSED = Refusal("Service", TEAM, "patch Service: denied by policy (HTTP 403)",
 def test_what_gets_the_traffic_is_said_and_not_what_should(situation: Situation, words: str) -> None:
     said = summarize(situation.view()).message
     assert f"was rolled back, {words}" in said
-    assert (f"revision {BLUE} serves" in said) is (situation.selects == BLUE)
+    assert (f"version 1 ({BLUE}) serves" in said) is (situation.selects == BLUE)
