@@ -108,6 +108,12 @@ PAUSES = (
         ))
         for where, rollout in (("", {}), ("last-step-", HALVES), ("watch-", HALVES_AT_ONCE))
     ),
+    # People come, and yet it waits: without the word it would go out.
+    upgrade("paused-in-a-pause", rolled_back("PromotionTimeout"), runs_per_second=QUIET,
+            rollout={**HALVES_AT_ONCE, "promotionTimeoutSeconds": 60}, then=(
+        Step(_IN_PAUSE, annotate("pause", "2")),
+        Step(after(1, _IN_PAUSE), people_ask(RUNS_PER_SECOND)),
+    )),
     upgrade("paused-and-found-worse", rolled_back("WorseThanBlue"), two=BAD, runs_per_second=QUIET, then=(
         Step(_IN_PAUSE, people_ask(RUNS_PER_SECOND)),
     )),

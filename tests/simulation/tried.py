@@ -77,6 +77,7 @@ TRIED: Mapping[str, str] = {
     "AwaitingPromotion --traffic.lost--> RollingBack": "upgrade-paused-and-lost",
     "AwaitingPromotion --pods.broken--> RollingBack": "upgrade-paused-and-broken",
     "AwaitingPromotion --judgement.worse--> RollingBack": "upgrade-errors-while-paused",
+    "AwaitingPromotion --intent.paused--> AwaitingPromotion": "upgrade-paused-in-a-pause",
     "AwaitingPromotion --judgement.acquitted_while_serving--> Completed": "upgrade-quiet-immediate-promoted",
     "AwaitingPromotion --intent.promoted_untested--> HealthChecking": "upgrade-both-fail-promoted",
     "AwaitingPromotion --intent.promoted_by_steps--> Shifting": "upgrade-by-hand",

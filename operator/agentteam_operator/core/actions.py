@@ -16,6 +16,7 @@ from agentteam_operator.api.order_status import ActionName, ActionStatus, Restar
 from agentteam_operator.api.revision import restarted_hash
 from agentteam_operator.api.status import AgentTeamStatus, Outcome, Phase, RevisionStatus
 from agentteam_operator.core import names
+from agentteam_operator.core.gates.asking import PAUSED
 from agentteam_operator.core.view import BEFORE_TRAFFIC, View
 
 MAX_VALUE_CHARACTERS = 128
@@ -143,8 +144,15 @@ def _pause(view: View, revision: str, _nonce: str) -> Answer:
     if view.phase in _TO_BE_PAUSED:
         return Answer(accepted=True, message=f"{revision} stays at its share of the traffic")
     if view.phase is Phase.AWAITING_PROMOTION:
-        return _refused("it waits for a person already")
+        return _pause_for_good(view, revision)
     return _refused(f"phase {_phase(view)} can't be paused: traffic goes over, or went; abort to go back")
+
+
+def _pause_for_good(view: View, revision: str) -> Answer:
+    """What waits for a verdict, too, is to wait for a person alone; before any traffic it does so anyhow."""
+    if view.awaits_first_traffic or (view.rollout and view.rollout.reason == PAUSED):
+        return _refused("it waits for a person already, and for nothing else")
+    return Answer(accepted=True, message=f"{revision} waits for a person, whatever is seen of it meanwhile")
 
 
 def _resume(view: View, revision: str, _nonce: str) -> Answer:

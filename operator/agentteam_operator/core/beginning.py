@@ -39,13 +39,14 @@ def restarted_clock(view: View, rollout: RolloutStatus, to: Phase, found: Findin
     seconds = timing.deadline_seconds(view, to)
     next_step = to is Phase.SHIFTING and found.reason == judgement.STEP_HELD  # else its first, or the same once more
     pausing = to is Phase.AWAITING_PROMOTION  # the watch goes on where it stood
+    paused_in = rollout.paused_in if rollout.phase is Phase.AWAITING_PROMOTION else rollout.phase
     checked_anew = to is rollout.phase and to in {Phase.TESTING, Phase.HEALTH_CHECKING}
     return rollout.model_copy(
         update={
             "phase": to,
             "phase_started_at": view.now,
             "deadline": view.after(seconds) if seconds is not None else None,
-            "paused_in": rollout.phase if pausing else None,
+            "paused_in": paused_in if pausing else None,
             "step": rollout.step + 1 if next_step else rollout.step,
             "rechecks": rollout.rechecks + 1 if checked_anew else 0,
             "attended_seconds": rollout.attended_seconds if pausing else 0,

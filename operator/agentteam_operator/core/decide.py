@@ -171,6 +171,7 @@ TRANSITIONS: Mapping[Phase | None, tuple[Rule, ...]] = {
     Phase.AWAITING_PROMOTION: (
         *_INTERRUPTED,
         *_SERVING_BADLY,
+        Rule(intent.paused, Phase.AWAITING_PROMOTION),
         Rule(judgement.acquitted_while_serving, Phase.COMPLETED),
         Rule(intent.promoted_untested, Phase.HEALTH_CHECKING),
         Rule(intent.promoted_by_steps, Phase.SHIFTING),

@@ -57,6 +57,7 @@ ACCEPTED: dict[str, tuple[Situation, str, str]] = {
     "abort-after-the-switch": (CALM[Phase.SETTLING], "abort", GREEN),
     "pause-before-traffic": (CALM[Phase.PREPARING], "pause", GREEN),
     "pause-a-step": (CALM[Phase.SHIFTING], "pause", GREEN),
+    "pause-what-may-go-on": (IN_PAUSE, "pause", GREEN),
     "resume-a-watch": (IN_PAUSE, "resume", GREEN),
     "resume-before-traffic": (HELD, "resume", GREEN),
     "retry-what-was-rolled-back": (ROLLED_BACK, "retry", GREEN),
@@ -83,7 +84,7 @@ REFUSED: dict[str, tuple[Situation, str, str, str]] = {
     "abort-when-over": (ROLLED_BACK, "abort", GREEN, "there is no rollout to abort"),
     "abort-on-the-way-back": (CALM[Phase.ROLLING_BACK], "abort", GREEN, "there is no rollout to abort"),
     "pause-a-switch": (CALM[Phase.SWITCHING], "pause", GREEN, "phase Switching can't be paused"),
-    "pause-a-pause": (IN_PAUSE, "pause", GREEN, "it waits for a person already"),
+    "pause-a-pause": (replace(IN_PAUSE, reason="Paused"), "pause", GREEN, "it waits for a person already"),
     "pause-the-way-back": (
         replace(CALM[Phase.PREPARING], gates_skipped=True), "pause", GREEN, "phase Preparing can't be paused",
     ),

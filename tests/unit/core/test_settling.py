@@ -78,7 +78,7 @@ def test_a_pause_says_of_missing_pods_too() -> None:
     paused = advance(replace(quiet, rollout={"traffic": {"mode": "Immediate"}}).view()).rollout
     assert paused is not None
     assert paused.phase is Phase.AWAITING_PROMOTION
-    assert paused.message.startswith("2 of 3 pods ready; errorRate: as said. To go on: kubectl annotate --overwrite ")
+    assert paused.message.startswith("2 of 3 pods ready; errorRate: as said. It goes on by itself once ")
 
 
 def test_a_pause_for_want_of_pods_ends_when_they_are_there() -> None:

@@ -14,8 +14,13 @@ from agentteam_operator.core.words import shortened
 PAUSED = "Paused"
 """Reason of a rollout that a person holds, rather than one that lacks a verdict."""
 
+INCONCLUSIVE = "Inconclusive"
+"""Reason of a rollout that lacks a verdict, which may come while a person is asked."""
+
 LONGEST_QUESTION_CHARACTERS = 900
 """The commands stand at its end: they mustn't be what is cut off where it is told after other things."""
+
+_BY_ITSELF = ". It goes on by itself once enough is seen, with nothing against it"
 
 _PAST_THE_REST = {
     Phase.SHIFTING: "to send it all traffic now, without the rest of the steps and of the watch",
@@ -38,19 +43,22 @@ def asking(view: View, found: Finding | None) -> Finding | None:
     if found is None or view.rollout is None:
         return None
     team = view.observed.team
-    (first, action), *others = _answers(view, found)
+    phase = view.rollout.paused_in if view.phase is Phase.AWAITING_PROMOTION else view.phase
+    by_itself = found.reason == INCONCLUSIVE
+    (first, action), *others = _answers(phase, found, by_itself=by_itself)
     word = to_say(action, view.rollout.revision, view.now)
     how = f"{first}: kubectl annotate --overwrite -n {team.namespace} agentteam {team.name} {word}"
-    tail = ". " + "; ".join([how, *(f"{said}: the same with {names.action_annotation(it)}" for said, it in others)])
+    answers = [how, *(f"{said}: the same with {names.action_annotation(it)}" for said, it in others)]
+    tail = (_BY_ITSELF if by_itself else "") + ". " + "; ".join(answers)
     return Finding(found.reason, shortened(found.message, LONGEST_QUESTION_CHARACTERS - len(tail)) + tail)
 
 
-def _answers(view: View, found: Finding) -> list[tuple[str, ActionName]]:
+def _answers(phase: Phase | None, found: Finding, *, by_itself: bool) -> list[tuple[str, ActionName]]:
     """What can be said, what it does in words, and first what most likely is meant."""
-    back = ("to go back", ActionName.ABORT)
-    phase = view.phase
+    kept = [("to have it wait for a person's word", ActionName.PAUSE)] if by_itself else []
+    rest = [*kept, ("to go back", ActionName.ABORT)]
     if phase in _PAST_THE_REST:
         onward = "To go on" if found.reason == PAUSED else _ANEW[phase]
-        return [(onward, ActionName.RESUME), (_PAST_THE_REST[phase], ActionName.PROMOTE), back]
+        return [(onward, ActionName.RESUME), (_PAST_THE_REST[phase], ActionName.PROMOTE), *rest]
     again = _AGAIN.get(phase) if phase else None
-    return [("To go on", ActionName.PROMOTE), *([(again, ActionName.RESUME)] if again else []), back]
+    return [("To go on", ActionName.PROMOTE), *([(again, ActionName.RESUME)] if again else []), *rest]

@@ -108,7 +108,7 @@ def promoted_by_steps(view: View) -> Finding | None:
 
 
 def paused(view: View) -> Finding | None:
-    """A person wants the rollout to stay where it is."""
+    """A person wants the rollout to stay where it is, until a person says how it goes on."""
     said = f"a person paused it at {view.weight_percent} %"
     return asking(view, _said(view, ActionName.PAUSE, Finding(PAUSED, said)))
 

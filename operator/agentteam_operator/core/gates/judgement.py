@@ -6,7 +6,7 @@ from agentteam_operator.api.rollout import InconclusiveAction, TrafficMode
 from agentteam_operator.api.status import Phase, RolloutStatus, Verdict
 from agentteam_operator.core import analysis, checks, queries, round_verdict
 from agentteam_operator.core.gates import Finding, intent
-from agentteam_operator.core.gates.asking import PAUSED, asking
+from agentteam_operator.core.gates.asking import INCONCLUSIVE, PAUSED, asking
 from agentteam_operator.core.gates.pods import ready, too_few_words
 from agentteam_operator.core.gates.traffic import stray_words
 from agentteam_operator.core.view import View
@@ -62,7 +62,7 @@ def acquitted_while_serving(view: View) -> Finding | None:
     """Out of a pause with all traffic on the candidate already: promoted by a person, or acquitted since."""
     if not view.committed:
         return None
-    return intent.promoted(view) or (_acquitted_since(view) if ready(view) else None)
+    return intent.promoted(view) or (_acquitted_since(view) if ready(view) and not _paused(view) else None)
 
 
 def acquitted_in_pause(view: View) -> Finding | None:
@@ -81,9 +81,12 @@ def last_step_held_in_pause(view: View) -> Finding | None:
 
 
 def _asked_in(view: View, phase: Phase) -> bool:
-    """A person was asked in this phase, for want of something; what a person paused, only a person ends."""
-    rollout = view.rollout
-    return rollout is not None and rollout.paused_in is phase and rollout.reason != PAUSED and not view.committed
+    """A person was asked in this phase, for want of something; where a person paused it, nobody waits for that."""
+    return bool(view.rollout and view.rollout.paused_in is phase) and not _paused(view) and not view.committed
+
+
+def _paused(view: View) -> bool:
+    return view.rollout is not None and view.rollout.reason == PAUSED
 
 
 def _acquitted_since(view: View) -> Finding | None:
@@ -182,7 +185,7 @@ def undecided(view: View) -> Finding | None:
         return None
     if queries.unasked(view.settings.analysis, view.observed.snapshot) and not view.overdue:
         return None  # this process has just begun to ask
-    return None if _only_time_is_missing(view) else Finding("Inconclusive", _undecided_words(view, view.rollout))
+    return None if _only_time_is_missing(view) else Finding(INCONCLUSIVE, _undecided_words(view, view.rollout))
 
 
 def _only_time_is_missing(view: View) -> bool:
