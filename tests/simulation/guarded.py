@@ -24,7 +24,7 @@ from tests.simulation.scenario import (
     in_phase,
 )
 from tests.simulation.specs import revision, spec
-from tests.simulation.stories import BAD, CREATED, UPGRADED, rolled_back, upgrade
+from tests.simulation.stories import BAD, CREATED, NEVER_READY, UPGRADED, rolled_back, upgrade
 from tests.simulation.table import fails
 from tests.simulation.world import World
 
@@ -72,6 +72,16 @@ def ordered(world: World) -> bool:
     """The guard has ordered to go back, and nothing has come of it yet."""
     back = world.status.rollback_to
     return back is not None and back.by is Orderer.GUARD and world.phase is Phase.COMPLETED
+
+
+def starts_no_longer(version: str) -> Deed:
+    """New pods of a version that was well never get ready: its image is gone, say."""
+
+    def deed(world: World) -> None:
+        world.note(f"version {version} doesn't start any more")
+        world.controllers.behaviours = {**world.controllers.behaviours, version: NEVER_READY}
+
+    return deed
 
 
 def kill_operator(world: World) -> None:
@@ -192,6 +202,13 @@ WAYS_BACK = (
         Step(in_phase(Phase.COMPLETED, "2"), fails("2", 0.5)),
         Step(ordered, apply("3", rollout=GO_BACK)),
     ))),
+    _long(upgrade("guarded-gone-back-in-vain", replace(UPGRADED, phase=Phase.ROLLED_BACK, reason="ReadyTimeout"),
+        rollout=GO_BACK,
+        then=(
+            Step(in_phase(Phase.COMPLETED, "2"), all_do(starts_no_longer("1"), fails("2", 0.5))),
+            Step(told("2", Phase.ROLLED_BACK), lambda _: None),
+        ),
+    )),
     _long(upgrade("guarded-gone-back-by-a-new-process", _BACK, rollout=GO_BACK, then=(
         Step(in_phase(Phase.COMPLETED, "2"), fails("2", 0.5)),
         Step(ordered, kill_operator),

@@ -26,4 +26,4 @@ class GuardStatus(LenientModel):
     failed: int = Field(ge=0, description="Runs that failed between then and when it was found.")
     finished: int = Field(ge=0, description="All runs that ended in that time.")
     usual_rate: float = Field(ge=0, le=1, description="The share of runs that failed on the day before.")
-    message: str = Field(default="", max_length=1024, description="All that in plain words, and what to do.")
+    message: str = Field(default="", max_length=1024, description="All that in plain words.")

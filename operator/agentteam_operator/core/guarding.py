@@ -96,7 +96,7 @@ def _status(view: View, finding: GuardFinding, reason: GuardReason) -> GuardStat
         failed=finding.seen.bad,
         finished=finding.seen.total,
         usual_rate=finding.usual,
-        message=f"{_measured(finding)}: {_advice(view, finding)}"[:1024],
+        message=_measured(finding)[:1024],
     )
 
 
@@ -105,7 +105,7 @@ def _status(view: View, finding: GuardFinding, reason: GuardReason) -> GuardStat
 
 def _gone_back(view: View, finding: GuardFinding) -> View:
     """The view with an order to go back, if that is wanted and there is a way."""
-    wanted = view.settings.guard.on_degraded is DegradedAction.ROLLBACK and "rollout" not in view.observed.unread
+    wanted = view.settings.guard.on_degraded is DegradedAction.ROLLBACK
     way = _way_back(view)
     if not wanted or way is None or _stays(view):
         return view
@@ -124,7 +124,9 @@ def _stays(view: View) -> str:
     serving = view.status.active_revision
     back = view.status.rollback_to
     if back is not None:
-        return f"{serving} serves by order already"
+        return f"{serving} serves by order already" if back.revision == serving else f"{back.revision} is ordered"
+    if view.settings_unread:
+        return "a part of spec.rollout can't be read"
     if view.phase is not Phase.COMPLETED or view.observed.target != serving:
         return f"{serving} isn't what the spec asks for"
     if any(entry.hash == serving and entry.left_at for entry in view.status.revisions):
@@ -151,26 +153,38 @@ def _measured(finding: GuardFinding) -> str:
     )
 
 
-def _advice(view: View, finding: GuardFinding) -> str:
-    """What the operator does, or what people can."""
-    if finding.pod:
+def _advice(view: View, held: GuardStatus) -> str:
+    """What the operator does, or what people can: as things are now, for an order may have come to nothing since."""
+    if held.reason is GuardReason.SICK_POD:
         return "look at that pod, or delete it for another one"
+    back = view.status.rollback_to
+    if back is not None and back.revision != held.revision:
+        return _of_order(view, back)
     way, stays = _way_back(view), _stays(view)
     if view.settings.guard.on_degraded is DegradedAction.ROLLBACK:
         if stays:
             return f"the operator doesn't go back, for {stays}; look at the model's endpoint, or change the spec"
         if way is None:
             return "there is no other revision to go back to; look at the model's endpoint, or change the spec"
-        once = "" if finding.proven else " once the others prove it with any one pod left out"
-        return f"the operator goes back to {way.hash}{once}"
+        return f"the operator goes back to {way.hash} once the others prove it with any one pod left out"
     look = "look at the model's endpoint, whose outage looks the same"
     return f"{look}; to go back, annotate {names.action_annotation('rollback')}={way.hash}" if way else look
+
+
+def _of_order(view: View, back: RollbackStatus) -> str:
+    """What becomes of an order to go back. How to have it tried again stands after that in the team's one line."""
+    rollout = view.rollout
+    if rollout is not None and rollout.revision == back.revision and rollout.phase is not Phase.COMPLETED:
+        return f"going back to {back.revision} failed: {rollout.reason}"
+    return f"the operator goes back to {back.revision}"
 
 
 def complaint(view: View) -> Finding | None:
     """What the guard has against the revision that serves; None if nothing, and during a rollout."""
     held = view.status.guard
-    return Finding(held.reason.value, held.message) if held is not None and _at_rest(view) else None
+    if held is None or not _at_rest(view):
+        return None
+    return Finding(held.reason.value, f"{held.message}: {_advice(view, held)}")
 
 
 def went_back(view: View) -> str:

@@ -387,3 +387,82 @@ def test_a_person_may_want_it_all_the_same() -> None:
     status = decide(replace(said.observed(), status=gone_back(), spec_target=GREEN), ENVIRONMENT, NOW).status
     assert status.rollback_to is None
     assert [entry.left_at for entry in status.revisions if entry.hash == GREEN] == [ago(60)], "it is left once"
+
+
+# --- what is said of the way back, at each look anew -----------------------------------------------------------------
+
+NO_LONGER = replace(
+    ROLLED_BACK,
+    target=GREEN,
+    reason="ReadyTimeout",
+    gates_skipped=True,
+    outcomes={BLUE: Outcome.SUCCESSFUL, GREEN: Outcome.SUCCESSFUL},
+)
+"""Green was to serve again in blue's place, by order, and its pods didn't start."""
+
+
+def ordered(by: Orderer) -> dict[str, Any]:
+    return {"rollback_to": RollbackStatus(revision=GREEN, instead_of=BLUE, by=by)}
+
+
+def of_blue(finding: GuardFinding) -> GuardFinding:
+    return replace(finding, revision=BLUE)
+
+
+def ruled(situation: Situation, finding: GuardFinding | None, **status: Any) -> AgentTeamStatus:  # noqa: ANN401
+    """The status after a look at a team whose spec asks for what serves, whatever is ordered."""
+    observed = replace(seen(situation, finding, **status), spec_target=situation.active)
+    return decide(observed, ENVIRONMENT, NOW).status
+
+
+FAILED_BACK = f"going back to {GREEN} failed: ReadyTimeout; version 1 ({GREEN}) was rolled back, version 2 ({BLUE})"
+LOOK = "look at the model's endpoint, whose outage looks the same"
+
+ADVICE: Mapping[str, tuple[Situation, GuardFinding | None, Mapping[str, Any], str]] = {
+    "the guard's way back failed": (
+        replace(NO_LONGER, rollout=GO_BACK), of_blue(WORSE), ordered(Orderer.GUARD), FAILED_BACK),
+    "a person's way back failed": (NO_LONGER, None, ordered(Orderer.PERSON), FAILED_BACK),
+    "it is to be proven still": (
+        KEPT, None, {}, f"the operator goes back to {BLUE} once the others prove it with any one pod left out"),
+    "it was to go back, and is to tell only": (
+        COMPLETED, None, {},
+        f"{LOOK}; to go back, annotate agentteam.dev/rollback={BLUE}"),
+    "what it could go back to is gone": (
+        replace(KEPT, blue=None), None, {}, "there is no other revision to go back to"),
+    "its settings can't be read": (
+        replace(KEPT, unread=frozenset({"rollout"})), WORSE, {},
+        "the operator doesn't go back, for a part of spec.rollout can't be read"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("situation", "finding", "orders", "words"), ADVICE.values(), ids=ADVICE)
+def test_what_is_advised_follows_what_became_of_it(
+    situation: Situation, finding: GuardFinding | None, orders: Mapping[str, Any], words: str
+) -> None:
+    """What was measured stands as it was found; what to do about it is said of now."""
+    found = FOUND.model_copy(update={"revision": situation.active})
+    status = ruled(situation, finding, guard=found, last_incident=INCIDENT, **orders)
+    assert status.guard == found
+    assert f"as found: {words}" in status.message
+    assert status.rollback_to == orders.get("rollback_to")
+
+
+def test_how_to_try_a_way_back_again_is_said_once_and_works() -> None:
+    tried = replace(NO_LONGER, rollout=GO_BACK)
+    held = {"guard": FOUND.model_copy(update={"revision": BLUE}), **ordered(Orderer.GUARD)}
+    before = ruled(tried, of_blue(WORSE), **held)
+    word, value = "agentteam.dev/retry", f"{GREEN}/{ago(1).timestamp():.0f}"
+    assert before.message.count("annotate") == 1
+    assert before.message.endswith(f"Change the spec, or try it again: annotate {word}={value}")
+    after = ruled(replace(tried, annotations={word: value}), of_blue(WORSE), **held)
+    assert [(answer.action, answer.accepted) for answer in after.actions] == [("retry", True)]
+    assert after.rollout is not None
+    assert (after.rollout.revision, after.rollout.phase) == (GREEN, Phase.PREPARING)
+
+
+def test_the_status_keeps_what_was_measured_alone() -> None:
+    held = tick(COMPLETED, WORSE).status.guard
+    assert held is not None
+    assert held.message == (
+        f"{GREEN} fails 30.0 % (300 of 1000) since 11:45 UTC, usually 1.0 %, above the limit of 5.0 %"
+    )
