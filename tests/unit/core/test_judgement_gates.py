@@ -399,8 +399,18 @@ HELD_TOO_LONG: dict[str, Any] = {"in_phase_seconds": 9000.0, "step_held_seconds"
                 rollout_status={"judged_seconds": 600.0},
                 **{**SETTLED_TOO_LONG, "green": revision_of(GREEN, 1, 2), "judgement": PASSED},
             ),
+            None,
+        ),
+        (
+            seen(
+                SETTLING,
+                overdue=True,
+                rollout_status={"judged_seconds": 599.0},
+                **{**SETTLED_TOO_LONG, "green": revision_of(GREEN, 1, 2), "judgement": PASSED},
+            ),
             "1 of 3 pods ready",
         ),
+        (seen(SETTLING, **{**SETTLED_TOO_LONG, "rollout": {}}), None),
     ],
     ids=[
         "watch-and-the-minute-are-over",
@@ -429,6 +439,8 @@ HELD_TOO_LONG: dict[str, Any] = {"in_phase_seconds": 9000.0, "step_held_seconds"
         "a-step-that-nobody-watched-is-not-made-up-for",
         "missing-pods-are-named-before-all-metrics",
         "watched-whole-and-only-pods-are-missing",
+        "not-watched-whole-and-pods-are-missing",
+        "judged-before-the-switch",
     ],
 )
 def test_when_a_verdict_is_no_longer_waited_for(view: View, message: str | None) -> None:

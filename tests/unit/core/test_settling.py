@@ -72,6 +72,37 @@ def phase_of(situation: Situation) -> Phase | None:
     return advance(situation.view()).phase
 
 
+@pytest.mark.parametrize("action", ["Pause", "Rollback", "Promote"])
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        pytest.param("Gradual", Verdict.PASSED, id="gradual-acquitted"),
+        pytest.param("Gradual", Verdict.INCONCLUSIVE, id="gradual-quiet"),
+        pytest.param("Immediate", Verdict.PASSED, id="at-once-acquitted"),
+    ],
+)
+def test_a_second_look_at_their_health_that_never_came_is_no_want_of_a_verdict(
+    action: str, mode: str, said: Verdict
+) -> None:
+    rules = {"traffic": {"mode": mode}, "analysis": {"onInconclusive": action}}
+    late = replace(settling(revision_of(GREEN, 3)), in_phase_seconds=1300.0, judgement=verdict(said, 5), rollout=rules)
+    rollout = advance(late.view()).rollout
+    assert rollout is not None
+    assert (rollout.phase, rollout.reason) == (Phase.COMPLETED, "Settled")
+    assert [entry.phase for entry in rollout.transitions] == [Phase.SETTLING, Phase.COMPLETED]
+
+
+@pytest.mark.parametrize(("action", "phase"), [("Pause", Phase.AWAITING_PROMOTION), ("Rollback", Phase.ROLLING_BACK)])
+@pytest.mark.parametrize("ready", [2, 3], ids=["a-pod-is-missing", "all-ready"])
+def test_what_went_over_at_once_and_was_not_watched_lacks_a_verdict(action: str, phase: Phase, ready: int) -> None:
+    rules = {"traffic": {"mode": "Immediate"}, "analysis": {"onInconclusive": action}}
+    green = revision_of(GREEN, ready, 3 - ready)
+    late = replace(settling(green), in_phase_seconds=500.0, judgement=verdict(Verdict.PASSED), rollout=rules)
+    rollout = advance(replace(late, probe=PASSED).view()).rollout
+    assert rollout is not None
+    assert (rollout.phase, rollout.reason) == (phase, "Inconclusive")
+
+
 def test_a_pause_says_of_missing_pods_too() -> None:
     """What was switched at once is judged here: with no verdict a person is asked, who wants to know of the pods."""
     quiet = replace(settling(revision_of(GREEN, 2, 3)), judgement=verdict(Verdict.INCONCLUSIVE))

@@ -175,7 +175,7 @@ def undecided(view: View) -> Finding | None:
 
     After a time without an operator, somebody looks before anything is made of it.
     """
-    if not judged(view) or view.rollout is None or view.observed.snapshot is None:
+    if not judged(view) or view.rollout is None or view.observed.snapshot is None or _settles_on_a_verdict(view):
         return None
     if _seconds_since_due(view) < INCONCLUSIVE_HOLD_SECONDS:
         return None
@@ -186,6 +186,17 @@ def undecided(view: View) -> Finding | None:
     if queries.unasked(view.settings.analysis, view.observed.snapshot) and not view.overdue:
         return None  # this process has just begun to ask
     return None if _only_time_is_missing(view) else Finding(INCONCLUSIVE, _undecided_words(view, view.rollout))
+
+
+def _settles_on_a_verdict(view: View) -> bool:
+    """The verdict was given before the switch, or, with Immediate, is there since.
+
+    If pods are missing, or the second look at their health, there are rules for that.
+    """
+    if view.phase is not Phase.SETTLING:
+        return False
+    watched_whole = _watched_seconds(view) >= settle_seconds(view)
+    return not _judged_after_switch(view) or (watched_whole and acquitted(view) is not None)
 
 
 def _only_time_is_missing(view: View) -> bool:
@@ -244,7 +255,7 @@ def undecided_pause(view: View) -> Finding | None:
     """No verdict, and the spec says to ask a person; or to go on, which nobody meant for what is under suspicion."""
     if _suspected(view):
         return asking(view, _undecided_means(view, InconclusiveAction.PROMOTE))
-    return None if _lacks_only_pods(view) else asking(view, _undecided_means(view, InconclusiveAction.PAUSE))
+    return asking(view, _undecided_means(view, InconclusiveAction.PAUSE))
 
 
 def _suspected(view: View) -> bool:
@@ -265,7 +276,7 @@ def settings_unread(view: View) -> Finding | None:
 
 def undecided_rollback(view: View) -> Finding | None:
     """No verdict, and the spec says to go back."""
-    return None if _lacks_only_pods(view) else _undecided_means(view, InconclusiveAction.ROLLBACK)
+    return _undecided_means(view, InconclusiveAction.ROLLBACK)
 
 
 def undecided_promote(view: View) -> Finding | None:
@@ -276,11 +287,6 @@ def undecided_promote(view: View) -> Finding | None:
 def _lacks_pods(view: View) -> bool:
     """After the switch pods are missing: that is no want of a verdict, and has rules of its own."""
     return view.phase is Phase.SETTLING and ready(view) is None
-
-
-def _lacks_only_pods(view: View) -> bool:
-    """Pods are missing, and no verdict is: it was given before the switch, or, with Immediate, is there since."""
-    return _lacks_pods(view) and (not _judged_after_switch(view) or acquitted(view) is not None)
 
 
 def nobody_promoted(view: View) -> Finding | None:
