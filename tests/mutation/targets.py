@@ -62,6 +62,8 @@ DECIDING = (
     "core/checks.py",
     "core/guarding.py",
     "core/incidents.py",
+    "core/serving_pods.py",
+    "core/versions.py",
     "core/notices.py",
     "core/gates/checks.py",
     "core/gates/intent.py",
