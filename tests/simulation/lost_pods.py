@@ -113,7 +113,8 @@ LOST_PODS = (
     Scenario(
         "superseded-beside-a-revision-that-died",
         (
-            Step(at_once, all_do(lose("1", 3), apply("2"))),
+            Step(at_once, lose("1", 3)),
+            Step(after(5, in_phase(Phase.COMPLETED)), apply("2")),
             Step(in_phase(Phase.PREPARING), apply("3")),
         ),
         End(
