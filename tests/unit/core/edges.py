@@ -41,3 +41,10 @@ def seen(
     status = view.status.model_copy(update={"rollout": rollout, **(team_status or {})})
     environment = replace(ENVIRONMENT, metrics_configured=prometheus)
     return replace(view.with_status(status), said=said, environment=environment)
+
+
+def message_of(gate: Gate, view: View) -> str:
+    """What a gate says that finds something."""
+    found = gate(view)
+    assert found is not None
+    return found.message

@@ -12,7 +12,7 @@ from agentteam_operator.core.gates import checks
 from agentteam_operator.core.observed import JobObserved
 from agentteam_operator.core.view import View
 
-from tests.unit.core.edges import Gate, seen
+from tests.unit.core.edges import Gate, message_of, seen
 from tests.unit.core.situations import GREEN, NOW, TESTED, ago, revision_of
 
 WHOLE = revision_of(GREEN, 3)
@@ -102,9 +102,7 @@ def while_tested(conversations: JobObserved | None, smoke: JobObserved | None, *
     ],
 )
 def test_says_what_it_found(gate: Gate, view: View, message: str) -> None:
-    found = gate(view)
-    assert found is not None
-    assert found.message == message
+    assert message_of(gate, view) == message
 
 
 @pytest.mark.parametrize(

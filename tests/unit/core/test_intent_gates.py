@@ -11,7 +11,7 @@ from agentteam_operator.api.status import Outcome, Phase
 from agentteam_operator.core.gates import intent
 from agentteam_operator.core.view import View
 
-from tests.unit.core.edges import Gate, seen
+from tests.unit.core.edges import Gate, message_of, seen
 from tests.unit.core.situations import BLUE, GREEN, OTHER, revision_of
 
 COMPLETED, FAILED, ROLLED_BACK, VALIDATING, PAUSE = (
@@ -174,9 +174,7 @@ def left(*found: tuple[str, str], **situation: Any) -> dict[str, Any]:  # noqa: 
     ],
 )
 def test_says_what_it_found(gate: Gate, view: View, message: str) -> None:
-    found = gate(view)
-    assert found is not None
-    assert found.message == message
+    assert message_of(gate, view) == message
 
 
 @pytest.mark.parametrize(

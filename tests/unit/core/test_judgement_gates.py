@@ -11,7 +11,7 @@ from agentteam_operator.core.gates import asking, judgement
 from agentteam_operator.core.observed import JobObserved
 from agentteam_operator.core.view import View
 
-from tests.unit.core.edges import Gate, said_by, seen
+from tests.unit.core.edges import Gate, message_of, said_by, seen
 from tests.unit.core.situations import GREEN, revision_of, verdict
 
 WATCHING, SHIFTING, SETTLING, PAUSE = (
@@ -211,9 +211,7 @@ def held_back(**situation: Any) -> View:  # noqa: ANN401 - parts of a Situation
     ],
 )
 def test_says_what_it_found(gate: Gate, view: View, message: str) -> None:
-    found = gate(view)
-    assert found is not None
-    assert found.message == message
+    assert message_of(gate, view) == message
 
 
 @pytest.mark.parametrize(

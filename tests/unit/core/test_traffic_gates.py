@@ -11,7 +11,7 @@ from agentteam_operator.core.gates import checks, intent, traffic
 from agentteam_operator.core.observed import Refusal
 from agentteam_operator.core.view import View
 
-from tests.unit.core.edges import Gate
+from tests.unit.core.edges import Gate, message_of
 from tests.unit.core.situations import BLUE, CALM, GREEN, TEAM, Situation, ago, revision_of
 
 SWITCHING = replace(CALM[Phase.SWITCHING], active=GREEN, selects=GREEN, green=revision_of(GREEN, 3))
@@ -169,6 +169,4 @@ def test_without_a_Service_nothing_is_switched() -> None:  # noqa: N802 - Kubern
     ],
 )
 def test_says_what_it_found(gate: Gate, situation: Situation, message: str) -> None:
-    found = gate(situation.view())
-    assert found is not None
-    assert found.message == message
+    assert message_of(gate, situation.view()) == message
